@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package ontap.rtnl;
+
+import java.util.ArrayList;
+import java.util.List;
+import ontap.netlink.Message;
+import ontap.netlink.Monitor;
+import ontap.netlink.NetlinkConstants;
+import ontap.netlink.NetlinkFormatException;
+import ontap.sys.Fd;
+
+/**
+ * Links, addresses and namespace ids as they change, for an event loop. Subscribe first, then dump,
+ * then apply what was heard meanwhile.
+ */
+public final class RtnlMonitor implements AutoCloseable {
+    private final Monitor monitor;
+
+    private RtnlMonitor(final Monitor monitor) {
+        this.monitor = monitor;
+    }
+
+    /**
+     * Listens in the calling thread's network namespace. With {@code allNamespaces} also to every
+     * namespace that has an id there (see {@link Rtnl#ensureNsid}) and in whose user namespace the
+     * caller has CAP_NET_BROADCAST. SysException, EPERM without that capability here.
+     */
+    public static RtnlMonitor open(final boolean allNamespaces) {
+        return open(allNamespaces, 0);
+    }
+
+    /** As {@link #open(boolean)} with a receive buffer in bytes, 0 for 16 MiB: a test makes it overflow. */
+    public static RtnlMonitor open(final boolean allNamespaces, final int receiveBuffer) {
+        final Monitor.Options options = new Monitor.Options(
+                NetlinkConstants.NETLINK_ROUTE, allNamespaces, receiveBuffer, RtnlNames.DIALECT);
+        return new RtnlMonitor(Monitor.open(
+                options,
+                RtnlConstants.RTNLGRP_LINK,
+                RtnlConstants.RTNLGRP_IPV4_IFADDR,
+                RtnlConstants.RTNLGRP_IPV6_IFADDR,
+                RtnlConstants.RTNLGRP_NSID));
+    }
+
+    /** Readable when {@link #receive} has something to give; stays the monitor's. */
+    public Fd fd() {
+        return monitor.fd();
+    }
+
+    /**
+     * What has come, without waiting; empty when there is nothing. A long queue is given in parts:
+     * the descriptor stays readable. SysException when the socket fails otherwise than by overflow.
+     */
+    public List<RtnlEvent> receive() {
+        final Monitor.Batch batch = monitor.receive();
+        final List<RtnlEvent> out = new ArrayList<>(batch.messages().size() + 1);
+        boolean overflow = batch.overflow();
+        for (final Message m : batch.messages()) {
+            try {
+                final RtnlEvent event = event(m);
+                if (event != null) {
+                    out.add(event);
+                }
+            } catch (final NetlinkFormatException e) {
+                overflow = true; // something happened that we could not read
+            }
+        }
+        if (overflow) {
+            out.add(new RtnlEvent.Overflow());
+        }
+        return out;
+    }
+
+    /** Stops listening; a second time does nothing. */
+    @Override
+    public void close() {
+        monitor.close();
+    }
+
+    /** Null for what does not matter here. */
+    static RtnlEvent event(final Message m) {
+        switch (m.type()) {
+            case RtnlConstants.RTM_NEWLINK:
+            case RtnlConstants.RTM_DELLINK:
+                final LinkMessages.Told told = LinkMessages.parse(m);
+                if (told == null) {
+                    return null;
+                }
+                return m.type() == RtnlConstants.RTM_NEWLINK
+                        ? new RtnlEvent.LinkNew(told.link())
+                        : new RtnlEvent.LinkGone(told.link(), told.newNsid(), told.newIndex());
+            case RtnlConstants.RTM_NEWADDR:
+            case RtnlConstants.RTM_DELADDR:
+                final Address address = AddressMessages.parse(m);
+                if (address == null) {
+                    return null;
+                }
+                return m.type() == RtnlConstants.RTM_NEWADDR
+                        ? new RtnlEvent.AddressNew(address)
+                        : new RtnlEvent.AddressGone(address);
+            case RtnlConstants.RTM_NEWNSID:
+            case RtnlConstants.RTM_DELNSID:
+                // From another namespace: an entry of that one's table, not of ours.
+                final Integer nsid = m.nsid() != null ? null : NsidMessages.parse(m);
+                if (nsid == null) {
+                    return null;
+                }
+                return m.type() == RtnlConstants.RTM_NEWNSID
+                        ? new RtnlEvent.NsidNew(nsid)
+                        : new RtnlEvent.NsidGone(nsid);
+            default:
+                return null;
+        }
+    }
+}

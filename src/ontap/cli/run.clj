@@ -1,0 +1,78 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.cli.run
+  "What each command does, once its words are parsed. Each returns an exit status or
+  throws with :kind :exit; what it answers goes to standard output."
+  (:require [clojure.string :as str]
+            [ontap.cli.declared :as declared]
+            [ontap.model.mistake :as mistake]
+            [ontap.ops.client :as client]
+            [ontap.ops.status :as status]
+            [ontap.run.paths :as paths])
+  (:import (ontap.sys Io)))
+
+(set! *warn-on-reflection* true)
+
+(defn- lines! [lines] (run! println lines))
+
+(defn- layout [env] (paths/layout (paths/runtime-dir env (Io/geteuid))))
+
+(defn up [{:keys [arguments env]}]
+  (let [file (first arguments)]
+    ((requiring-resolve 'ontap.ops.system/up!)
+     {:declared #(declared/read-file file) :env env})))
+
+(defn exec [{:keys [arguments env]}]
+  (let [[file name] arguments
+        services (declared/services! file)
+        service  (some #(when (= name (:service/name %)) %) services)]
+    (when-not service
+      (let [names (map :service/name services)]
+        (throw (ex-info (str "there is no service " name " in " file
+                             (when-let [near (mistake/nearest name names)]
+                               (str "; did you mean " near "?"))
+                             " There are: " (str/join ", " names))
+                        {:kind :exit :status 102}))))
+    ((requiring-resolve 'ontap.ops.become/exec!) service env)))
+
+(defn check [{:keys [arguments options]}]
+  (let [services (declared/services! (first arguments))
+        plan     ((requiring-resolve 'ontap.model.plan/of) services)]
+    (if (= "edn" (:format options))
+      (prn plan)
+      (lines! ((requiring-resolve 'ontap.model.plan/words) plan)))
+    0))
+
+(defn status [{:keys [arguments options env]}]
+  (let [rows (client/ask (layout env) {:command :status :names (vec arguments)})]
+    (cond
+      (= "edn" (:format options)) (prn rows)
+      (empty? rows)               (println "no services")
+      (seq arguments)             (lines! (mapcat status/details rows))
+      :else                       (lines! (status/table rows)))
+    0))
+
+(defn- asked [command {:keys [arguments env]}]
+  (lines! (status/table (client/ask (layout env) {:command command :names (vec arguments)})))
+  0)
+
+(defn start [parsed] (asked :start parsed))
+(defn stop [parsed] (asked :stop parsed))
+(defn restart [parsed] (asked :restart parsed))
+
+(defn reload [{:keys [env]}]
+  (let [{:keys [stopped changed started same]} (client/ask (layout env) {:command :reload})
+        say (fn [word names]
+              (when (seq names) (println (str word ": " (str/join ", " names)))))]
+    (say "stopped" stopped)
+    (say "changed" changed)
+    (say "started" started)
+    (println (str (count same) " left alone"))
+    0))
+
+(defn logs [{:keys [arguments options env]}]
+  (let [[row] (client/ask (layout env) {:command :status :names (vec arguments)})]
+    ((requiring-resolve 'ontap.ops.log-reader/show!) (:log row) options)
+    0))
+
+(defn demo [{:keys [env]}]
+  ((requiring-resolve 'ontap.ops.demo/run!) env))

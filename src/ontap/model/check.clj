@@ -1,0 +1,196 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.check
+  "A whole file: its shape, every service, and what only all services together show.
+  Pure; any user can run it on any machine. All mistakes come at once, in the order of the file; nothing here throws."
+  (:require [ontap.model.mistake :as mistake]
+            [ontap.model.network :as network]
+            [ontap.model.order :as order]
+            [ontap.model.service :as service]
+            [ontap.model.shape :as shape]))
+
+(set! *warn-on-reflection* true)
+
+;; --- the shape of a file
+
+(def ^:private file-keys [:services :ports :zone])
+
+(defn- file-map?
+  "Is this map a whole file, and not one service? :services decides, then the keys of a service, then misspelt ones."
+  [form]
+  (let [has (fn [ks] (some #(contains? form %) ks))]
+    (cond (contains? form :services) true
+          (has service/keys-of-service) false
+          (has file-keys) true
+          :else (boolean (some #(and (mistake/nearest % file-keys) (not (mistake/nearest % service/keys-of-service)))
+                               (keys form))))))
+
+(def ^:private services-words "a vector of services")
+
+(defn- read-services [ctx v]
+  (if (sequential? v)
+    (shape/ok (vec v))
+    (shape/wrong ctx v services-words {:nearest (when (map? v) "[{...}]")})))
+
+(defn- read-ports [ctx v]
+  (if-not (map? v)
+    (shape/wrong ctx v "a map of ports, such as {\"eth0\" {}}")
+    (let [a (shape/gather
+             (for [[k x] (sort-by (comp mistake/shown key) v)
+                   :let [c (shape/below ctx k)
+                         named (network/port c k)]]
+               [k (if (:mistakes named) named ((shape/map-of {:noun "a port" :fields []}) c x))]))]
+      (if (:mistakes a) a (shape/ok (into {} (:value a)))))))
+
+(def ^:private file-shape
+  {:noun "the file"
+   :fields [{:key :services :expected services-words :read read-services :required? true}
+            {:key :ports :expected "a map of ports" :read read-ports :default {}}]
+   :refused (merge {:zone "the zone is not in this version; should be left out"}
+                   (zipmap service/keys-of-service
+                           (repeat "is a key of a service; should stand in a map in :services")))})
+
+(defn- parts
+  "{:forms [...] :ports {...} :mistakes [...]} of a file's form."
+  [form]
+  (cond (sequential? form) {:forms (vec form) :ports {} :mistakes []}
+        (and (map? form) (file-map? form))
+        (let [{:keys [value mistakes]} (shape/record {:path []} form file-shape)]
+          {:forms (:services value []) :ports (:ports value {}) :mistakes mistakes})
+        (map? form) {:forms [form] :ports {} :mistakes []}
+        :else {:forms [] :ports {}
+               :mistakes [(mistake/of [] {:expected "a service (a map), a vector of services, or {:services [...]}" :found form})]}))
+
+;; --- all services together
+;; Each rule looks at [{:index i :values {...}} ...], where :values holds only the keys that are well.
+
+(defn- at [{:keys [index]} k facts] (mistake/of [:services index k] facts))
+
+(defn- label [{:keys [index values]}] (or (:name values) (str "service " (inc index))))
+
+(defn- quoted [s] (pr-str (label s)))
+
+(defn- repeats
+  "[[first later] ...] of the entries that have the same (non-nil) `key-of` as an earlier one."
+  [key-of entries]
+  (for [[k group] (group-by key-of entries)
+        :when (some? k)
+        later (rest group)]
+    [(first group) later]))
+
+(defn- same-name [entries]
+  (for [[a b] (repeats (comp :name :values) entries)]
+    (at b :name {:expected "a name of its own" :found (:name (:values b))
+                 :says (str "should be a name of its own; " (quoted b) " is the name of service " (inc (:index a)) " already")})))
+
+(defn- same-address [family k entries]
+  (for [[a b] (repeats (fn [{v :values}] (when (and (:port v) (:ip (k v))) [(:port v) (:ip (k v))])) entries)]
+    (at b k {:expected "an address of its own" :found (:ip (k (:values b)))
+             :says (str "should be an address of its own; " (:ip (k (:values b))) " on " (:port (:values b)) " is "
+                        (quoted a) "'s already")})))
+
+(defn- link-of [{:keys [netns link] n :name}]
+  (or link (if (= :host netns) (some-> n network/host-link) "eth0")))
+
+(defn- same-link [entries]
+  (for [[a b] (repeats (fn [{{:keys [netns] :as v} :values}]
+                         (when (and netns (not (true? netns)) (link-of v)) [netns (link-of v)]))
+                       entries)
+        :let [{:keys [netns] :as v} (:values b), n (link-of v)]]
+    (at b :link {:expected "a name of its own in that namespace" :found n
+                 :says (str "should be a name of its own in " (if (= :host netns) ":netns :host" (str ":netns " (pr-str netns)))
+                            "; " (quoted a) " has the link " (pr-str n) " there already")})))
+
+(defn- host-link-is-port [entries]
+  (let [ports (into {} (map (fn [e] [(:port (:values e)) e])) (reverse entries))]
+    (for [{{:keys [netns port] :as v} :values :as e} entries
+          :let [n (link-of v), owner (ports n)]
+          :when (and (= :host netns) owner (not= n port))]
+      (at e :link {:expected "a name that the machine does not use" :found n
+                   :says (str "should not be the name of a port in :netns :host; " (pr-str n) " is the port of " (quoted owner))}))))
+
+(defn- mode-of [{:keys [type mode]}] (or mode (first (network/modes type))))
+
+(defn- conflicts
+  "One mistake for each entry that differs in `value-of` from the first one on its port."
+  [entries k value-of says]
+  (for [[port group] (group-by (comp :port :values) entries)
+        :when port
+        :let [stated (filter (comp value-of :values) group), a (first stated)]
+        b (rest stated)
+        :when (not= (value-of (:values a)) (value-of (:values b)))]
+    (at b k {:expected (str "as on the rest of " port) :found (value-of (:values b))
+             :says (says port (value-of (:values b)) a (value-of (:values a)))})))
+
+(defn- mixed-types [entries]
+  (conflicts entries :type :type
+             (fn [port t a u] (str port " carries links of one type; " (pr-str t) " here, " (pr-str u) " for " (quoted a)))))
+
+(defn- mixed-modes [entries]
+  (conflicts (filter #(= "ipvlan" (:type (:values %))) entries) :mode mode-of
+             (fn [port m a n] (str "all ipvlan links of " port " have one mode; " (pr-str m) " here, " (pr-str n) " for " (quoted a)))))
+
+(defn- same-log [entries]
+  (for [[a b] (repeats (comp :file :log :values) entries)]
+    (at b :log {:expected "a file of its own" :found (:file (:log (:values b)))
+                :says (str "should be a file of its own; " (mistake/shown (:file (:log (:values b)))) " is the log of "
+                           (quoted a) " already")})))
+
+(defn- unknown-requires [entries forms]
+  ;; a name that is no label is a mistake of its own; who requires it means that service all the same
+  (let [names (filterv string? (map #(when (map? %) (:name %)) forms))
+        known (set names)]
+    (for [{:keys [index values]} entries
+          r (:requires values)
+          :when (not (known r))
+          :let [near (mistake/nearest r names)]]
+      (mistake/of [:services index :requires]
+                  {:expected "the name of a service of this file" :found r :nearest (some-> near pr-str)
+                   :says (str "should name services of this file; there is no " (mistake/shown r)
+                              (when near (str "; did you mean " (pr-str near) "?")))}))))
+
+(defn- cycles [entries]
+  (let [entries (filter (comp :name :values) entries)
+        by-name (into {} (map (fn [e] [(:name (:values e)) e])) (reverse entries))
+        requires (update-vals by-name (comp :requires :values))]
+    (for [c (:cycles (order/levels (map (comp :name :values) entries) requires))
+          :let [e (by-name (first c))]]
+      (at e :requires {:expected "no cycle" :found (:requires (:values e))
+                       :says (if (= 2 (count c))
+                               "should not name the service itself"
+                               (str "should make no cycle; "
+                                    (first c) (apply str (map #(str " requires " %) (take 1 (rest c))))
+                                    (apply str (map #(str ", which requires " %) (drop 2 c)))))}))))
+
+(defn- in-file-order
+  "Mistakes of the file first, then service by service, each in the order of its keys."
+  [mistakes]
+  (let [rank (zipmap service/keys-of-service (range))]
+    (sort-by (fn [{[a i k] :mistake/path}]
+               (if (and (= :services a) (integer? i))
+                 [1 i (get rank k -1)]
+                 [0 0 0]))
+             mistakes)))
+
+(defn check
+  "{:services [normalised ...] :ports {name {}}} of a file's form, services in the order of the file; or {:mistakes [...]} with
+  every mistake at once. `env` is described in `ontap.model.service`. Never throws, whatever the form is."
+  [form env]
+  (let [{:keys [forms ports mistakes]} (parts form)
+        entries (vec (map-indexed (fn [i f] (assoc (service/examine f env [:services i]) :index i)) forms))
+        found (concat mistakes
+                      (when (and (empty? forms) (empty? mistakes))
+                        [(mistake/of [] {:expected "at least one service" :says "there is no service in it"})])
+                      (mapcat :mistakes entries)
+                      (same-name entries)
+                      (same-address 4 :ipv4 entries)
+                      (same-address 6 :ipv6 entries)
+                      (same-link entries)
+                      (host-link-is-port entries)
+                      (mixed-types entries)
+                      (mixed-modes entries)
+                      (same-log entries)
+                      (unknown-requires entries forms)
+                      (cycles entries))]
+    (if (seq found)
+      {:mistakes (vec (in-file-order found))}
+      {:services (mapv :service entries) :ports ports})))

@@ -1,0 +1,179 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.network
+  "The network part of a service's declaration: interface names, link types and modes, addresses and gateways.
+  Pure readers (see `ontap.model.shape`) and the checks that need more than one of these keys."
+  (:require [clojure.string :as str]
+            [ontap.model.address :as address]
+            [ontap.model.mistake :as mistake]
+            [ontap.model.shape :as shape]))
+
+(set! *warn-on-reflection* true)
+
+(defn interface-name?
+  "Can the kernel give this name to a link? (dev_valid_name in net/core/dev.c; % would make it a pattern.)"
+  [v]
+  (and (shape/text? v)
+       (<= 1 (shape/utf8-length v) 15)
+       (not (re-find #"[/:%\s\p{Cntrl}]" v))
+       (not (#{"." ".."} v))))
+
+(def interface-words
+  "What the name of an interface should be."
+  "the name of a network interface (1 to 15 bytes, without space, / and :)")
+
+(def interface "A reader of the name of an interface." (shape/text interface-name? interface-words))
+
+(defn port
+  "A reader of :port: the interface that carries the link."
+  [ctx v]
+  (if (= "lo" v)
+    (shape/wrong ctx v interface-words {:says "lo carries no links; should be an interface of the machine, such as \"eth0\""})
+    (interface ctx v)))
+
+(defn link
+  "A reader of :link: the link's name inside."
+  [ctx v]
+  (if (= "lo" v)
+    (shape/wrong ctx v interface-words {:says "lo is there already; should be another name, such as \"eth0\""})
+    (interface ctx v)))
+
+(def modes
+  "Link type -> its modes, the default one first."
+  {"ipvlan" ["l2" "l3" "l3s"]
+   "macvlan" ["bridge" "private" "vepa"]})
+
+(def ^:private later-types
+  "Types refused by name: a descriptor has to be handed over, which the allocation daemon will do."
+  #{"ipvtap" "macvtap" "tap"})
+
+(defn link-type
+  "A reader of :type."
+  [ctx v]
+  (let [n (shape/name-text v), expected "\"ipvlan\" or \"macvlan\""]
+    (cond (contains? modes v) (shape/ok v)
+          (later-types n)
+          (shape/wrong ctx v expected
+                       {:says (str "should be " expected "; " n " comes with the allocation daemon, which this version does not have")})
+          :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v (keys modes)) pr-str)}))))
+
+(defn mode
+  "A reader of :mode: a mode of the :type that stands beside it."
+  [{:keys [raw] :as ctx} v]
+  (let [type (get raw :type "ipvlan")
+        valid (get modes type (mapcat modes ["ipvlan" "macvlan"]))
+        owner (some (fn [[t ms]] (when (some #(= v %) ms) t)) modes)
+        expected (str (mistake/and-list "or" (map pr-str valid)) (when (modes type) (str " for " type)))]
+    (cond (some #(= v %) valid) (shape/ok v)
+          owner (shape/wrong ctx v expected {:says (str "should be " expected "; " (pr-str v) " is a mode of " owner)})
+          :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v valid) pr-str)}))))
+
+(defn netns
+  "A reader of :netns."
+  [ctx v]
+  (let [expected "true (a namespace of its own), the name of one in /run/netns, or :host"]
+    (cond (or (true? v) (= :host v)) (shape/ok v)
+          (false? v) (shape/wrong ctx v expected {:nearest ":host"})
+          (and (shape/text? v) (<= 1 (shape/utf8-length v) 255) (not (#{"." ".."} v)) (not (re-find #"[/\s\p{Cntrl}]" v)))
+          (shape/ok v)
+          :else (shape/wrong ctx v expected {:nearest (when (mistake/nearest v [:host]) ":host")}))))
+
+;; --- addresses
+
+(def ^:private family-words
+  {4 {:key ":ipv4" :name "IPv4" :example "\"10.0.0.5/24\"" :length 24 :other ":ipv6" :other-name "IPv6"}
+   6 {:key ":ipv6" :name "IPv6" :example "\"fd00::5/64\"" :length 64 :other ":ipv4" :other-name "IPv4"}})
+
+(defn- static-address [family ctx v expected]
+  (let [{:keys [name length other other-name]} (family-words family)
+        {:keys [ip prefix] :as a} (address/prefixed v)
+        bare (address/family v)]
+    (cond
+      (and a (= family (:family a)))
+      (if-let [fault (address/host-fault ip prefix)]
+        (shape/wrong ctx v expected {:says (str "should be an address a link can have; " (mistake/shown v) " is " fault)})
+        (shape/ok {:method :static :ip ip :prefix prefix :gateway nil}))
+      (or a bare)
+      (if (= family (or (:family a) bare))
+        (shape/wrong ctx v (str "an " name " address with its prefix length")
+                     {:nearest (pr-str (str (address/canonical v) "/" length))})
+        (shape/wrong ctx v expected {:says (str "should be " expected "; " (mistake/shown v) " is an " other-name
+                                                " address and belongs in " other)}))
+      :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v (if (= 4 family) [:none] [:none :slaac])) pr-str)}))))
+
+(defn ipv4
+  "A reader of :ipv4: {:method :none} or {:method :static :ip :prefix :gateway nil}. :dhcp is refused by name."
+  [ctx v]
+  (let [expected ":none or an address such as \"10.0.0.5/24\""]
+    (case v
+      :none (shape/ok {:method :none})
+      :dhcp (shape/wrong ctx v expected
+                         {:says (str ":dhcp comes with the DHCP client, which this version does not have; until then should be "
+                                     expected)})
+      (static-address 4 ctx v expected))))
+
+(defn ipv6
+  "A reader of :ipv6: {:method :slaac}, {:method :none} or {:method :static :ip :prefix :gateway nil}."
+  [ctx v]
+  (let [expected ":slaac, :none or an address such as \"fd00::5/64\""]
+    (case v
+      :none (shape/ok {:method :none})
+      :slaac (shape/ok {:method :slaac})
+      (:dhcp :dhcpv6) (shape/wrong ctx v expected {:says (str "should be " expected "; " v " is not for IPv6 here")})
+      (static-address 6 ctx v expected))))
+
+(defn gateway
+  "A reader of :gateway: an address, or a vector of one of each family; gives {4 text 6 text}."
+  [ctx v]
+  (let [expected "an address such as \"10.0.0.1\", or a vector of one IPv4 and one IPv6 address"
+        texts (cond (string? v) [v]
+                    (and (sequential? v) (<= 1 (bounded-count 3 v) 2)) (vec v))
+        families (map address/family texts)]
+    (cond (or (empty? texts) (some nil? families)) (shape/wrong ctx v expected)
+          (not (apply distinct? families))
+          (shape/wrong ctx v expected {:says (str "should be one address of each family; both of " (mistake/shown v) " are IPv"
+                                                  (first families))})
+          :else (shape/ok (into {} (map (fn [t] [(address/family t) (address/canonical t)])) texts)))))
+
+(defn with-gateway
+  "The value of :ipv4 or :ipv6 with the gateway of its `family` out of {4 text 6 text}."
+  [value family gateways]
+  (cond-> value
+    (= :static (:method value)) (assoc :gateway (get gateways family))))
+
+(defn- gateway-fault [path family {:keys [method ip prefix]} gw]
+  (let [{:keys [key name example]} (family-words family)
+        fault (fn [says] (mistake/of path {:expected (str "an address in the network of " key) :found gw :says says}))]
+    (cond
+      (not= :static method)
+      (fault (str "an " name " gateway needs an address in " key ", such as " example))
+      (= ip gw) (fault (str gw " is the service's own address"))
+      (and (= 6 family) (= :link-local (address/kind gw))) nil
+      (not= :ordinary (address/kind gw)) (fault (str gw " can be no gateway"))
+      (not (address/same-network? ip gw prefix))
+      (fault (str "should be in the network of " key ", " (address/network ip prefix) "; is " gw)))))
+
+(defn faults
+  "The mistakes that only several network keys together show. `values` holds the keys that were well, `path` is the service's."
+  [path {:keys [type mode ipv4 ipv6 gateway netns link port]} given]
+  (let [at (fn [k facts] (mistake/of (conj path k) facts))]
+    (remove
+     nil?
+     (concat
+      (for [[family gw] (sort gateway)
+            :let [value (if (= 4 family) ipv4 ipv6)]
+            :when value]
+        (gateway-fault (conj path :gateway) family value gw))
+      [(when (and (= "ipvlan" type) (#{"l3" "l3s"} mode) (= :slaac (:method ipv6)))
+         (at (if (given :ipv6) :ipv6 :mode)
+             {:expected ":none or an address" :found (if (given :ipv6) :slaac mode)
+              :says (str "no router advertisement reaches an ipvlan link of mode " mode
+                         "; :ipv6 should be :none or an address such as \"fd00::5/64\"")}))
+       (when (and (= :host netns) link (= link port))
+         (at :link {:expected "a name that the machine does not use" :found link
+                    :says (str "should differ from the port in :netns :host; both are " (pr-str link))}))]))))
+
+(defn host-link
+  "The default name of a link in the machine's own namespace: the service's name, cut to 15 bytes."
+  [service-name]
+  (let [n (subs service-name 0 (min 15 (count service-name)))]
+    (str/replace n #"-+$" "")))

@@ -1,0 +1,82 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.workload
+  "What a workload is given: identity, environment, command. Pure; what the
+  machine knows (users, groups, folders) comes in as data.
+
+  An identity: {:identity/uid :identity/gid :identity/groups [gid ..] or nil for
+  \"as they are\", :identity/name :identity/home :identity/shell}."
+  (:require [clojure.string :as str]))
+
+(def default-path
+  "PATH of a workload that declares none; Guix System's own profile comes first
+  where there is one."
+  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+
+(def guix-path "/run/current-system/profile/bin:/run/current-system/profile/sbin")
+
+(defn identity-of
+  "The identity of `service`. `user` is {:uid :gid :name :home :shell} of the
+  declared user, or of the caller when none is declared; `groups` are the gids of
+  `:groups`, or of the user's own groups."
+  [service {:keys [uid gid name home shell]} groups]
+  {:identity/uid    uid
+   :identity/gid    gid
+   :identity/groups (when (:service/user service) (vec (distinct (cons gid groups))))
+   :identity/name   name
+   :identity/home   home
+   :identity/shell  shell})
+
+(defn environment
+  "The environment of `service`, a map: PATH HOME USER LOGNAME SHELL ONTAP_NAME,
+  `extra` (what the supervisor promises: NOTIFY_SOCKET), and what is declared, which
+  wins. `guix?`: the machine is a Guix System."
+  [service {:identity/keys [name home shell]} {:keys [guix? extra]}]
+  (merge {"PATH"       (if guix? (str guix-path ":" default-path) default-path)
+          "HOME"       home
+          "USER"       name
+          "LOGNAME"    name
+          "SHELL"      shell
+          "ONTAP_NAME" (:service/name service)}
+         extra
+         (:service/env service)))
+
+(defn- cap-list [caps]
+  (str/join "," (cons "-all" (map #(str "+" %) caps))))
+
+(defn- limit-text [n] (if (= -1 n) "unlimited" (str n)))
+
+(defn limits-argv
+  "The command in front that sets the limits, [] when none is declared. `prlimit`:
+  the path of prlimit(1)."
+  [{:service/keys [limits]} prlimit]
+  (if (empty? limits)
+    []
+    (-> [prlimit]
+        (into (map (fn [[k {:keys [soft hard]}]]
+                     (str "--" k "=" (limit-text soft) ":" (limit-text hard))))
+              (sort limits))
+        (conj "--"))))
+
+(defn identity-argv
+  "The command in front that takes the identity. `setpriv`: the path of setpriv(1).
+  Without a declared user uid and gid stay as they are: in a namespace with one
+  mapped user there is no other, and asking is refused."
+  [{:service/keys [caps user]} {:identity/keys [uid gid groups]} setpriv]
+  (-> [setpriv]
+      (into (when user
+              [(str "--reuid=" uid) (str "--regid=" gid)
+               (if (seq groups)
+                 (str "--groups=" (str/join "," groups))
+                 "--clear-groups")]))
+      (into [(str "--inh-caps=" (cap-list caps))
+             (str "--ambient-caps=" (cap-list caps))
+             (str "--bounding-set=" (cap-list caps))
+             "--no-new-privs" "--"])))
+
+(defn argv
+  "The whole command a supervisor spawns for `service`. `tools`: {:prlimit path
+  :setpriv path}."
+  [service identity {:keys [prlimit setpriv]}]
+  (-> (limits-argv service prlimit)
+      (into (identity-argv service identity setpriv))
+      (into (:service/exec service))))

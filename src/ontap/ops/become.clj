@@ -1,0 +1,123 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.become
+  "`ontap exec FILE NAME`: this process becomes that one service. Same pid, no JVM
+  left: what Shepherd, systemd or s6 runs and supervises."
+  (:require [clojure.string :as str]
+            [ontap.kernel.events :as events]
+            [ontap.kernel.links :as links]
+            [ontap.model.addressing :as addressing]
+            [ontap.ops.secret :as secret]
+            [ontap.run.launch :as launch]
+            [ontap.run.paths :as paths])
+  (:import (java.nio.file Files Path)
+           (ontap.rtnl Rtnl RtnlMonitor)
+           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io NsThread SysException)))
+
+(set! *warn-on-reflection* true)
+
+(defn- note [level text]
+  (binding [*out* *err*]
+    (println (str "ontap: " (when-not (= :info level) (str (name level) ": ")) text))))
+
+(defn- await-kernel
+  "Waits in the calling thread's namespace until `done?` (called after each piece of
+  news) gives something true, which it returns; nil after `limit-ms` (nil: none).
+  Blocks."
+  [limit-ms done?]
+  (with-open [monitor (RtnlMonitor/open false)]
+    (or (done?)
+        (let [failed (volatile! nil)
+              answer (volatile! nil)]
+          (with-open [loop (EventLoop. #(vreset! failed %))]
+            (let [look! (fn []
+                          (try
+                            (when-let [a (done?)] (vreset! answer a) (.stop loop))
+                            (catch Throwable t (vreset! failed t) (.stop loop))))]
+              (.add loop (.fd monitor) EventLoop/EPOLLIN
+                    (reify EventLoop$Handler
+                      (ready [_ _] (.receive monitor) (look!))))
+              (when limit-ms
+                (.at loop (+ (Clock/boottimeNanos) (* 1000000 (long limit-ms)))
+                     #(.stop loop)))
+              (.run loop)))
+          (some-> @failed throw)
+          @answer))))
+
+(defn- await-port! [{:service/keys [port]}]
+  (with-open [rtnl (Rtnl/open)]
+    (when-not (.link rtnl ^String port)
+      (note :info (str "port " port " is not there yet; waiting for it"))
+      (await-kernel nil #(some? (.link rtnl ^String port))))))
+
+(defn- await-address!
+  "Waits, in the service's namespace, until its link has what it declares."
+  [{:service/keys [port address-timeout-ms] :as service} {:attachment/keys [index usable?]}]
+  (when-not usable?
+    (with-open [rtnl (Rtnl/open)]
+      (let [state  #(addressing/state service
+                                      (filter (fn [a] (= index (:link/index a)))
+                                              (map events/address (.addresses rtnl))))
+            answer (await-kernel address-timeout-ms
+                                 #(let [s (state)] (when-not (= :waiting s) s)))]
+        (cond
+          (map? answer)
+          (throw (ex-info (str "unable to start " (:service/name service) ": address "
+                               (:refused answer) " is in use by another host on port " port)
+                          {:kind :exit :status 111}))
+          (nil? answer)
+          (note :warning (str "no usable address after " (/ address-timeout-ms 1000.0)
+                              " s (is there a router that advertises a prefix on " port
+                              "?); it is started without one")))))))
+
+(defn- caller-s-descriptor
+  "Descriptor `number` if whoever started this process gave it: a pipe or a socket.
+  What else stands there is the JVM's own."
+  ^Fd [number]
+  (let [link (try (str (Files/readSymbolicLink (Path/of (str "/proc/self/fd/" number)
+                                                        (make-array String 0))))
+                  (catch java.io.IOException _ ""))]
+    (when (or (str/starts-with? link "pipe:") (str/starts-with? link "socket:"))
+      (Fd/own (int number) "given by the caller"))))
+
+(defn- promised
+  "What `:ready` promises, in place: the caller's own descriptor (s6's
+  notification-fd) or NOTIFY_SOCKET."
+  [{:service/keys [ready]} env]
+  (cond
+    (:fd ready)
+    {:fds {(int (:fd ready)) (or (caller-s-descriptor (:fd ready))
+                                 (Io/open "/dev/null" Io/O_WRONLY 0))}}
+    (= :notify ready)
+    {:extra-env (select-keys env ["NOTIFY_SOCKET"])}))
+
+(defn- refused [service ^Throwable t]
+  (let [data (ex-data t)]
+    (cond
+      (:kind data) t
+      (or data (instance? SysException t))
+      (ex-info (str "unable to start " (:service/name service) ": " (ex-message t)
+                    (when (and (instance? SysException t)
+                               (contains? #{Errno/EPERM Errno/EACCES} (.errno ^SysException t)))
+                      "; this takes root, or a network of one's own: unshare -Urn ontap exec FILE NAME"))
+               {:kind :exit :status (:exit data 111)} t)
+      :else t)))
+
+(defn exec!
+  "Becomes `service`; `env` is this process's environment. Blocks until its port and
+  an address are there. Returns only by throwing, with :kind :exit."
+  [service env]
+  (let [key    (secret/host-key (paths/state-dir env (Io/geteuid)))
+        secret (secret/stable-secret key (:service/name service))]
+    (NsThread/call
+     "ontap-exec"
+     (fn []
+       (try
+         (await-port! service)
+         (let [{:attachment/keys [net uts] :as attachment} (links/attach! service secret)]
+           (run! #(.close ^Fd %) (filter some? [net uts]))
+           (await-address! service attachment)
+           (let [input (Io/open "/dev/null" Io/O_RDONLY 0)]
+             (launch/become! service (update (promised service env) :fds
+                                             merge {(int 0) input}))))
+         (catch Throwable t
+           (throw (refused service t))))))))

@@ -1,0 +1,58 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.secret
+  "The host key, and what is derived from it: a stable secret per name (RFC 7217),
+  so that a name has the same IPv6 address after every restart, and nobody who does
+  not have the key can tell it beforehand."
+  (:require [ontap.run.paths :as paths]
+            [ontap.run.record :as record])
+  (:import (java.io File)
+           (java.nio.charset StandardCharsets)
+           (java.nio.file Files)
+           (java.security MessageDigest)
+           (java.util Arrays HexFormat)
+           (ontap.sys Io)))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private key-bytes 32)
+
+(defn- random-bytes ^bytes [n]
+  (with-open [fd (Io/open "/dev/urandom" Io/O_RDONLY 0)]
+    (let [buffer (byte-array n)]
+      (loop [at 0]
+        (when (< at n)
+          (recur (+ at (long (Io/read fd buffer at (- n at)))))))
+      buffer)))
+
+(defn host-key
+  "The 32 bytes of the host key in folder `dir`, made when there is none. Throws
+  SysException, or with :reason ::damaged."
+  ^bytes [dir]
+  (let [file (str dir "/host.key")]
+    (when-not (Io/stat file)
+      (paths/make-dir! dir 0700)
+      (record/write-file! file (str (.formatHex (HexFormat/of) (random-bytes key-bytes)) "\n")))
+    (let [text (.trim (Files/readString (.toPath (File. file))))]
+      (if (re-matches #"[0-9a-f]{64}" text)
+        (.parseHex (HexFormat/of) text)
+        (throw (ex-info (str "unable to use " file ": it should be 64 hexadecimal digits; "
+                             "remove it and a new key is made (every stable address changes)")
+                        {:reason ::damaged}))))))
+
+(defn- sha256 ^bytes [& parts]
+  (let [digest (MessageDigest/getInstance "SHA-256")]
+    (doseq [^bytes p parts] (.update digest p))
+    (.digest digest)))
+
+(defn- pad ^bytes [^bytes key n]
+  (let [out (byte-array 64)]
+    (dotimes [i 64]
+      (aset-byte out i (unchecked-byte (bit-xor n (if (< i (alength key)) (aget key i) 0)))))
+    out))
+
+(defn stable-secret
+  "The 16 bytes for `name`: HMAC-SHA-256 (RFC 2104) of the host key over a label and
+  the name, cut. Pure."
+  ^bytes [^bytes host-key ^String name]
+  (let [message (.getBytes (str "ontap stable-secret 1\u0000" name) StandardCharsets/UTF_8)]
+    (Arrays/copyOf (sha256 (pad host-key 0x5c) (sha256 (pad host-key 0x36) message)) 16)))

@@ -1,0 +1,243 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.system
+  "`ontap up`: the rooms wired together, and what can be asked of the running whole.
+  `ontap exec` is the same without a supervisor."
+  (:require [clojure.string :as str]
+            [ontap.kernel.events :as events]
+            [ontap.kernel.links :as links]
+            [ontap.model.addressing :as addressing]
+            [ontap.model.supervision :as supervision]
+            [ontap.model.world :as world]
+            [ontap.ops.control :as control]
+            [ontap.ops.secret :as secret]
+            [ontap.run.adopt :as adopt]
+            [ontap.run.cgroup :as cgroup]
+            [ontap.run.parts :as parts]
+            [ontap.run.paths :as paths]
+            [ontap.run.record :as record]
+            [ontap.run.supervisor :as supervisor])
+  (:import (ontap.rtnl RtnlMonitor)
+           (ontap.sys Errno EventLoop EventLoop$Handler Fd Io Procs SignalQueue Signals
+                      SysException)))
+
+(set! *warn-on-reflection* true)
+
+(defn- exit [status text]
+  (ex-info text {:kind :exit :status status}))
+
+;; --- what is asked
+
+(defn status
+  "A map per service, in the order of names: :name :state :since-ms (in that state)
+  :pid :user :link :port :type :addresses :reason :restarts :exit :log :requires
+  :ready :adopted?."
+  [sup]
+  (let [now   (parts/now-ms)
+        world @(:world sup)]
+    (vec
+     (for [[name {:keys [service] :as s}] (sort-by key (:world/services world))
+           :let [running? (supervision/running? (:sup/state s))]]
+       {:name      name
+        :state     (:sup/state s)
+        :since-ms  (- now (:sup/since s))
+        :pid       (when running? (:sup/pid s))
+        :user      (or (:service/user service) (System/getProperty "user.name"))
+        :link      (:service/link service)
+        :port      (:service/port service)
+        :type      (:service/type service)
+        :addresses (addressing/shown (supervisor/addresses sup name))
+        :reason    (or (world/waits-for world name) (:sup/reason s))
+        :restarts  (:sup/restarts s)
+        :exit      (:sup/exit s)
+        :log       (paths/log-file (:paths sup) service)
+        :requires  (:service/requires service)
+        :ready     (:service/ready service)
+        :adopted?  (boolean (:sup/adopted? s))}))))
+
+(defn- unknown-names [sup names]
+  (let [known (set (keys (:world/services @(:world sup))))]
+    (seq (remove known names))))
+
+(defn- settled-up?
+  "Are `names` up, or is nothing to be expected before something else happens?"
+  [names]
+  (fn [world]
+    (every? #(let [{:keys [service] :as s} (get-in world [:world/services %])]
+               (or (contains? #{nil :ready :failed :done :backoff} (:sup/state s))
+                   (and (= :waiting (:sup/state s))
+                        (not (contains? (:world/ports world) (:service/port service))))))
+            names)))
+
+(defn- settled-down? [names]
+  (fn [world]
+    (every? #(let [s (get-in world [:world/services %])]
+               (or (nil? s) (supervision/at-rest? (:sup/state s))))
+            names)))
+
+(defn- rows [sup names]
+  (filterv (comp (set names) :name) (status sup)))
+
+(defn- answer-up [sup names reply!]
+  (supervisor/await! sup (settled-up? names)
+                     (fn []
+                       (let [rows (rows sup names)
+                             bad  (remove #(contains? #{:ready :done} (:state %)) rows)]
+                         (if (seq bad)
+                           (reply! {:ok? false :status 1
+                                    :message (str/join "; " (map #(str (:name %) " is " (name (:state %))
+                                                                       (when (:reason %) (str ": " (:reason %))))
+                                                                 bad))})
+                           (reply! {:ok? true :result rows}))))))
+
+(defn start!
+  "Starts `names` and what they require; replies once they are ready, or are not
+  going to be for now."
+  [sup names reply!]
+  (let [all (world/requirements @(:world sup) names)]
+    (doseq [n all] (supervisor/dispatch! sup n :start nil))
+    (answer-up sup names reply!)))
+
+(defn stop!
+  "Stops `names`, after everything that requires them; replies once they are down."
+  [sup names reply!]
+  (let [all (world/with-dependents @(:world sup) names)]
+    (supervisor/leave! sup all nil)
+    (supervisor/await! sup (settled-down? all)
+                       #(reply! {:ok? true :result (rows sup all)}))))
+
+(defn restart!
+  "Restarts `names`, and them alone; replies once they are ready again."
+  [sup names reply!]
+  (doseq [n names] (supervisor/dispatch! sup n :restart nil))
+  (answer-up sup names reply!))
+
+(defn reload!
+  "Reads and checks the file again; then stops what is gone or changed, starts what
+  is new, and leaves the rest alone. A file with mistakes changes nothing."
+  [sup reply!]
+  (let [{:keys [services mistakes]} ((:declared sup))]
+    (if mistakes
+      (reply! {:ok? false :status 102 :message mistakes})
+      (let [{:keys [gone changed new same]} (supervisor/reload! sup services)
+            summary {:stopped gone
+                     :changed (mapv :service/name changed)
+                     :started (mapv :service/name new)
+                     :same    same}]
+        (parts/note! sup :info nil (str "reloaded: " (count new) " new, " (count changed)
+                                        " changed, " (count gone) " gone, "
+                                        (count same) " left alone"))
+        (reply! {:ok? true :result summary})))))
+
+(defn- handle [sup {:keys [command names]} reply!]
+  (if-let [unknown (unknown-names sup names)]
+    (reply! {:ok? false :status 1
+             :message (str "there is no service " (str/join ", " unknown) "; there are: "
+                           (str/join ", " (sort (keys (:world/services @(:world sup))))))})
+    (case command
+      :status  (reply! {:ok? true :result (if (seq names) (rows sup names) (status sup))})
+      :start   (start! sup names reply!)
+      :stop    (stop! sup names reply!)
+      :restart (restart! sup names reply!)
+      :reload  (reload! sup reply!)
+      (reply! {:ok? false :message (str "unknown command " (pr-str command))}))))
+
+;; --- a life
+
+(defn- note-line [level name text]
+  (binding [*out* *err*]
+    (println (str "ontap: " (when-not (= :info level) (str (clojure.core/name level) ": "))
+                  (when name (str name ": ")) text))))
+
+(defn- lock! [paths]
+  (or (record/lock! paths)
+      (throw (exit 111 (str "unable to run: another `ontap up` runs in " (:paths/dir paths)
+                            "; `ontap status` shows it, ONTAP_RUNTIME_DIR=DIR gives this one a folder of its own")))))
+
+(defn- open-monitor ^RtnlMonitor []
+  (try
+    (events/open-monitor)
+    (catch SysException e
+      (throw (if (contains? #{Errno/EPERM Errno/EACCES} (.errno e))
+               (exit 111 "unable to make namespaces and links: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap up FILE")
+               e)))))
+
+(defn- listen-to-kernel! [sup ^RtnlMonitor monitor]
+  (.add ^EventLoop (:loop sup) (.fd monitor) EventLoop/EPOLLIN
+        (reify EventLoop$Handler
+          (ready [_ _]
+            (let [said (events/receive monitor)]
+              (if (some #(= :event/overflow (:event/type %)) said)
+                (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
+                (supervisor/kernel-said! sup said)))))))
+
+(defn- shut-down! [sup]
+  (let [{:keys [leaving?]} sup]
+    (if @leaving?
+      (do (parts/note! sup :info nil "asked again: killing what has not stopped")
+          (supervisor/hurry! sup))
+      (do
+        (vreset! leaving? true)
+        (supervisor/leave! sup (keys (:world/services @(:world sup))) {:leave? true})
+        (supervisor/await! sup world/rest? #(.stop ^EventLoop (:loop sup)))))))
+
+(defn- listen-to-signals! [sup ^SignalQueue signals]
+  (.add ^EventLoop (:loop sup) (.fd signals) EventLoop/EPOLLIN
+        (reify EventLoop$Handler
+          (ready [_ _]
+            (loop []
+              (when-let [signal (.poll signals)]
+                (case signal
+                  "HUP" (reload! sup (fn [{:keys [ok? message]}]
+                                       (when-not ok?
+                                         (parts/note! sup :error nil
+                                                      (str "not reloaded:\n" message)))))
+                  (shut-down! sup))
+                (recur)))))))
+
+(defn- kernel [env]
+  (let [key (delay (secret/host-key (paths/state-dir env (Io/geteuid))))]
+    {:attach       links/attach!
+     :remove       links/remove!
+     :remove-stale links/remove-stale!
+     :find         links/find-attachment
+     :secret       #(secret/stable-secret @key %)}))
+
+(defn up!
+  "Runs the declared services until SIGTERM or SIGINT; blocks; returns the exit
+  status. `declared` (fn []) gives {:services [..]} or {:mistakes text}, and is asked
+  again at each reload; `env` a map of strings. Throws with :kind :exit."
+  [{:keys [declared env]}]
+  (let [{:keys [services mistakes]} (declared)
+        _       (when mistakes (throw (exit 102 mistakes)))
+        paths   (paths/layout (paths/runtime-dir env (Io/geteuid)))
+        _       (paths/make-layout! paths)
+        ^Fd lock (lock! paths)
+        boot-id (Procs/bootId)]
+    (with-open [lock    lock
+                monitor (open-monitor)
+                signals (Signals/on (into-array String ["TERM" "INT" "HUP"]))
+                loop    (EventLoop. (fn [^Throwable t]
+                                      (note-line :error nil (str "bug: " t))
+                                      (when (get env "ONTAP_DEBUG") (.printStackTrace t))))]
+      (let [sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
+                                         :note note-line :base (cgroup/base)
+                                         :crew-size 4 :kernel (kernel env)})
+                       :declared declared
+                       :leaving? (volatile! false))
+            {:keys [records unreadable]} (record/read-all paths boot-id)]
+        (vreset! (:self sup) sup)
+        (doseq [{:keys [why] path :unreadable} unreadable]
+          (note-line :warning nil (str "unable to use " path ": " why)))
+        (supervisor/kernel-is! sup (events/snapshot []))
+        (adopt/adopt! sup records)
+        (when (seq records)
+          (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
+        (listen-to-kernel! sup monitor)
+        (listen-to-signals! sup signals)
+        (let [end-control! (control/serve! loop (:paths/control paths)
+                                           #(handle sup %1 %2))]
+          (supervisor/reload! sup services)
+          (.run loop)
+          (end-control!)
+          (supervisor/close! sup)
+          0)))))

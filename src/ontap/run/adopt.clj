@@ -1,0 +1,153 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.run.adopt
+  "Takes up what an earlier supervisor left running.
+
+  A workload is known by pid and start time of the record; one that was spawned but
+  not yet written down is found by its namespace, or, in a shared namespace, by the
+  ONTAP_NAME in its environment. What is over is swept, and goes on as its
+  declaration says; how it ended the kernel does not tell a process that is not the
+  parent and did not watch: unknown, counted as a failure."
+  (:require [clojure.string :as str]
+            [ontap.model.supervision :as supervision]
+            [ontap.run.attempt :as attempt]
+            [ontap.run.cgroup :as cgroup]
+            [ontap.run.launch :as launch]
+            [ontap.run.leftovers :as leftovers]
+            [ontap.run.log-watch :as log-watch]
+            [ontap.run.parts :as parts]
+            [ontap.run.supervisor :as supervisor])
+  (:import (java.nio.charset StandardCharsets)
+           (java.nio.file Files Path)
+           (ontap.sys Io PidFd Procs Procs$Proc SysException)))
+
+(set! *warn-on-reflection* true)
+
+;; --- who lives
+
+(defn- alive
+  "The process of `pid`, if it is the one that started at `ticks` and is no zombie."
+  ^Procs$Proc [pid ticks]
+  (when-let [^Procs$Proc p (and pid (Procs/stat (int pid)))]
+    (when (and (not= \Z (.state p)) (or (nil? ticks) (= ticks (.startTicks p))))
+      p)))
+
+(defn- environ [pid]
+  (try
+    (str/split (String. (Files/readAllBytes (Path/of (str "/proc/" pid "/environ")
+                                                     (make-array String 0)))
+                        StandardCharsets/UTF_8)
+               #"\u0000")
+    (catch java.io.IOException _ [])))
+
+(defn- launched-as?
+  "Was process `p` started as the workload `name`: leader of its session, with our
+  ONTAP_NAME?"
+  [^Procs$Proc p name]
+  (and (= (.pid p) (.session p))
+       (some #{(str "ONTAP_NAME=" name)} (environ (.pid p)))))
+
+(defn- spawned-unwritten
+  "The workload of a record that was written before it was spawned, if it lives.
+  The number of a namespace is used again after its end, so that alone proves
+  nothing."
+  ^Procs$Proc [{:record/keys [name netns]}]
+  (some #(when-let [p (Procs/stat (int %))]
+           (when (launched-as? p name) p))
+        (if netns (leftovers/pids {:netns netns}) (Procs/all))))
+
+(defn- living ^Procs$Proc [{:record/keys [phase pid ticks] :as record}]
+  (case phase
+    :running (alive pid ticks)
+    :intent  (spawned-unwritten record)
+    nil))
+
+;; --- taking up
+
+(defn- resumed
+  "The supervision record of a written one, in `state`."
+  [{:record/keys [service want again? runs restarts]} state now]
+  (assoc (supervision/record service now)
+         :sup/state state
+         :sup/want want
+         :sup/again? again?
+         :sup/runs runs
+         :sup/restarts (or restarts 0)
+         :sup/generation 1))
+
+(defn- put! [sup s]
+  (vswap! (:world sup) assoc-in [:world/services (-> s :service :service/name)] s))
+
+(defn- join-group!
+  "Its control group again, also when it was not yet in it."
+  [cgroup pid]
+  (when cgroup
+    (when-not (some #{pid} (cgroup/pids cgroup))
+      (try (cgroup/add! cgroup pid) (catch SysException _ nil)))))
+
+(defn- take-up! [sup {:record/keys [name service netns cgroup state since-epoch-ms] :as record}
+                 ^Procs$Proc p]
+  (let [pid        (.pid p)
+        attachment (try ((-> sup :kernel :find) pid service)
+                        (catch SysException e
+                          (parts/note! sup :warning name (ex-message e))
+                          nil))
+        said?      (or (nil? (:service/ready service)) (= :ready state))
+        pidfd      (PidFd/open pid)]
+    (join-group! cgroup pid)
+    (parts/hold! sup name
+                 :attachment (assoc attachment :attachment/netns netns)
+                 :pid pid :ticks (.startTicks p) :cgroup cgroup
+                 :since-epoch-ms (or since-epoch-ms (System/currentTimeMillis)))
+    (put! sup (-> (resumed record (if said? :ready :up) (parts/now-ms))
+                  (assoc :sup/pid pid :sup/adopted? true)))
+    (parts/record! sup (parts/service sup name))
+    (attempt/follow! sup name pidfd false)
+    (when-not said?
+      (attempt/follow-readiness! sup service (:identity/uid (launch/identity! service))))
+    (log-watch/watch! sup service)
+    (parts/note! sup :info name (str "taken up again, pid " pid))
+    ;; what was asked of it before goes on
+    (cond
+      (= :down (:record/want record)) (supervisor/leave! sup [name] nil)
+      (:record/again? record)         (parts/tell! sup name :restart))))
+
+(defn- leftover-attachment
+  "The attachment of a run whose workload is gone but whose namespace others keep
+  alive, or nil. That a namespace has its number is not enough: it has its link."
+  [sup {:record/keys [service netns]}]
+  (when netns
+    (some (fn [pid]
+            (when-let [found (try ((-> sup :kernel :find) pid service)
+                                  (catch SysException _ nil))]
+              (assoc found :attachment/netns netns)))
+          (leftovers/pids {:netns netns}))))
+
+(defn- bury!
+  "A run that ended while nobody watched: sweep, then on as declared."
+  [sup {:record/keys [name cgroup pid] :as record}]
+  (parts/hold! sup name
+               :cgroup cgroup :pid pid :attachment (leftover-attachment sup record))
+  (put! sup (resumed record :ready (parts/now-ms)))
+  (parts/tell! sup name :exited {:exit {:unknown true}}))
+
+(defn- at-rest! [sup {:record/keys [name state want] :as record}]
+  (if (supervision/at-rest? state)
+    (put! sup (resumed record state (parts/now-ms)))
+    (do
+      (put! sup (resumed record :down (parts/now-ms)))
+      (when (= :up want) (parts/tell! sup name :start)))))
+
+(defn adopt!
+  "Takes up every workload of `records` (`ontap.run.record`), and buries those that
+  are over. In the loop's thread; blocks for the kernel only."
+  [sup records]
+  (doseq [{:record/keys [phase service] :as record} records]
+    (if-let [p (living record)]
+      (take-up! sup record p)
+      (do
+        ;; a link in a namespace of its own went with it; in a shared one it stayed
+        (when-not (true? (:service/netns service))
+          ((-> sup :kernel :remove-stale) service))
+        (if (= :running phase)
+          (bury! sup record)
+          (at-rest! sup record))))))

@@ -1,0 +1,156 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.run.attempt
+  "One attempt to run a service: its link is attached, its workload launched, both
+  in threads of their own; then its process is followed."
+  (:require [ontap.model.inventory :as inventory]
+            [ontap.run.cgroup :as cgroup]
+            [ontap.run.halt :as halt]
+            [ontap.run.launch :as launch]
+            [ontap.run.log-watch :as log-watch]
+            [ontap.run.logs :as logs]
+            [ontap.run.parts :as parts]
+            [ontap.run.paths :as paths]
+            [ontap.run.readiness :as readiness]
+            [ontap.run.work :as work])
+  (:import (ontap.sys EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Signals
+                      SysException)))
+
+(set! *warn-on-reflection* true)
+
+(defn failure
+  "What a person is told of throwable `t`: {:reason text :wait? boolean}."
+  [^Throwable t]
+  (if (or (ex-data t) (instance? SysException t))
+    {:reason (ex-message t) :wait? (:wait? (ex-data t) false)}
+    {:reason (str "bug: " t) :wait? false}))
+
+;; --- attach
+
+(defn attach!
+  "Makes the link of `name`; :attached or :attach-failed follows. Does not block."
+  [sup name]
+  (let [{:keys [service]} (parts/service sup name)
+        {:keys [attach secret]} (:kernel sup)]
+    (work/submit!
+     (:crew sup) (str "attach-" name)
+     (fn []
+       ;; first, so that a user who is gone costs no namespace
+       (let [ids (launch/identity! service)]
+         {:attachment (attach service (secret name)) :identity ids}))
+     (fn [{:keys [value error]}]
+       (if error
+         (parts/tell! sup name :attach-failed (failure error))
+         (let [{:attachment/keys [nsid index addresses usable?]} (:attachment value)]
+           (parts/hold! sup name :attachment (:attachment value) :identity (:identity value))
+           (halt/point! "link-made" name)
+           (vswap! (:inventory sup) inventory/seed nsid index addresses)
+           (parts/tell! sup name :attached {:usable? usable?})
+           ;; an address may have become usable before the link had an owner
+           ((:look sup) name)))))))
+
+(defn close-namespaces!
+  "Lets go of the namespaces of `name`: from now on only its processes keep them."
+  [sup name]
+  (let [{:attachment/keys [net uts] :as attachment} (:attachment (parts/handle sup name))]
+    (run! #(.close ^Fd %) (filter some? [net uts]))
+    (when attachment
+      (parts/hold! sup name :attachment
+                   (dissoc attachment :attachment/net :attachment/uts)))))
+
+;; --- follow
+
+(defn- exit-data [^PidFd$ExitStatus status]
+  (cond (nil? status)      {:unknown true}
+        (.signaled status) {:signal (Signals/name (.code status))}
+        :else              {:code (.code status)}))
+
+(defn follow!
+  "Follows the workload of `name` by `pidfd`, which it owns from now on; its end
+  becomes :exited. `child?`: it is this process's own child."
+  [sup name ^Fd pidfd child?]
+  (parts/hold! sup name :pidfd pidfd)
+  (.add ^EventLoop (:loop sup) pidfd EventLoop/EPOLLIN
+        (reify EventLoop$Handler
+          (ready [_ _]
+            (let [status (if child? (PidFd/reap pidfd) (PidFd/info pidfd))]
+              (.remove ^EventLoop (:loop sup) pidfd)
+              (.close pidfd)
+              (parts/drop! sup name :pidfd)
+              (parts/tell! sup name :exited {:exit (exit-data status)}))))))
+
+(defn follow-readiness!
+  "Listens to what the workload of `service`, run by `uid`, says of its readiness."
+  [sup {:service/keys [name ready] :as service} uid]
+  (when (and ready (not (:ready (parts/handle sup name))))
+    (parts/hold! sup name :ready
+                 (readiness/listen! (:paths sup) (:loop sup) service uid
+                                    #(parts/tell! sup name :notified)))))
+
+;; --- launch
+
+(defn- open-all
+  "Numbers -> Fds for the workload: /dev/null, its log twice, what is promised."
+  [paths service {:identity/keys [uid gid]} promised]
+  (let [input (Io/open "/dev/null" Io/O_RDONLY 0)]
+    (try
+      (let [log (logs/open! (paths/log-file paths service) uid gid)]
+        (merge {(int 0) input (int 1) log (int 2) log} promised))
+      (catch Throwable t
+        (.close input)
+        (throw t)))))
+
+(defn- launch
+  "Everything between an attachment and a pid; in a thread of its own. Returns
+  {:pid :ticks :cgroup}."
+  [{:keys [paths base] :as sup} {:keys [service] :as s} {:keys [attachment identity]}]
+  (let [name     (:service/name service)
+        promised (readiness/promise! paths service)
+        fds      (open-all paths service identity (:fds promised))
+        cgroup   (when base
+                   (cgroup/make! base (str name "-" (Io/getpid) "-" (:sup/generation s))))
+        write!   (fn [phase {:keys [pid ticks]}]
+                   (parts/record! sup s
+                                  :record/phase phase
+                                  :record/cgroup cgroup
+                                  :record/pid pid
+                                  :record/ticks ticks
+                                  :record/since-epoch-ms (System/currentTimeMillis)))]
+    (try
+      (-> (launch/spawn! service attachment
+                         {:identity  identity
+                          :fds       fds
+                          :extra-env (:env promised)
+                          :intent!   #(write! :intent nil)
+                          :spawned!  (fn [{:keys [pid] :as born}]
+                                       ;; one that has ended already is in no group
+                                       (when cgroup
+                                         (try (cgroup/add! cgroup pid)
+                                              (catch SysException _ nil)))
+                                       (write! :running born))})
+          (assoc :cgroup cgroup))
+      (catch Throwable t
+        (when cgroup (cgroup/remove! cgroup))
+        (throw t))
+      (finally
+        (run! #(.close ^Fd %) (distinct (vals fds)))))))
+
+(defn launch!
+  "Starts the workload of `name`; :launched or :launch-failed follows. Does not
+  block."
+  [sup name]
+  (let [{:keys [service] :as s} (parts/service sup name)
+        handle (parts/handle sup name)]
+    (follow-readiness! sup service (-> handle :identity :identity/uid))
+    (work/submit!
+     (:crew sup) (str "launch-" name)
+     #(launch sup s handle)
+     (fn [{:keys [value error]}]
+       (close-namespaces! sup name)
+       (if error
+         (parts/tell! sup name :launch-failed (failure error))
+         (let [{:keys [pid ticks cgroup]} value]
+           (parts/hold! sup name :pid pid :ticks ticks :cgroup cgroup
+                        :since-epoch-ms (System/currentTimeMillis))
+           (follow! sup name (PidFd/open (int pid)) true)
+           (parts/tell! sup name :launched {:pid pid})
+           (log-watch/watch! sup service)))))))

@@ -1,0 +1,137 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.run.launch
+  "From an attachment to a running workload, in the two ways there are.
+
+  Supervised (`spawn!`): a fresh thread enters the namespaces and stays root; the
+  child takes the workload's identity through setpriv(1) and prlimit(1), because a
+  thread of ours that carried the workload's uid could be killed by any process of
+  that uid, and rlimits belong to the whole process.
+
+  In place (`become!`): the thread takes the identity itself and calls execve(2);
+  same pid, no JVM left."
+  (:require [ontap.model.workload :as workload]
+            [ontap.run.halt :as halt])
+  (:import (java.io File)
+           (ontap.sys Caps Exec Executables Fd Identity Io Limits Limits$Limit
+                      Namespaces Procs Procs$Proc Spawn Spawn$Request SysException
+                      Users Users$User)))
+
+(set! *warn-on-reflection* true)
+
+(defn- refused [text & {:as data}]
+  (ex-info text (merge {:reason ::refused} data)))
+
+(defn- user-map [^Users$User u]
+  {:uid (.uid u) :gid (.gid u) :name (.name u) :home (.home u) :shell (.shell u)})
+
+(defn- lookup
+  "The declared user of `service`, else the one this process runs as."
+  ^Users$User [{:service/keys [user]}]
+  (if user
+    (or (Users/byName user)
+        (throw (refused (str "there is no user " user " on this machine any more"))))
+    (let [uid (Io/geteuid)]
+      (or (Users/byUid uid)
+          (Users$User. (str uid) uid (Io/getgid) "/" "/bin/sh")))))
+
+(defn identity!
+  "The identity of `service` on this machine (asks NSS). Throws with :reason
+  ::refused when a user or group has gone."
+  [{:service/keys [groups] :as service}]
+  (let [user (lookup service)]
+    (workload/identity-of
+     service (user-map user)
+     (if groups
+       (mapv #(or (Users/gid %)
+                  (throw (refused (str "there is no group " % " on this machine any more"))))
+             groups)
+       (when (:service/user service) (vec (Users/groups user)))))))
+
+(def ^:private guix? (delay (some? (Io/stat "/run/current-system/profile"))))
+
+(defn- environment [service identity extra]
+  (workload/environment service identity {:guix? @guix? :extra extra}))
+
+(defn- env-list [env] (mapv (fn [[k v]] (str k "=" v)) env))
+
+(defn- check-program!
+  "A clear sentence before anything is spawned: launcher's 127 and 126."
+  [{:service/keys [exec dir]} env]
+  (let [prog (first exec)]
+    (when-not (and dir (.isDirectory (File. ^String dir)))
+      (throw (refused (str "its folder " dir " is not there") :exit 126)))
+    (let [path (if (and (.contains ^String prog "/") (not (.startsWith ^String prog "/")))
+                 (str dir "/" prog)
+                 prog)]
+      (when-not (Executables/find path (get env "PATH" ""))
+        (if (and (.contains ^String path "/") (Io/stat path))
+          (throw (refused (str "unable to run " prog ": it is not executable") :exit 126))
+          (throw (refused (str "unable to run " prog ": "
+                               (if (.contains ^String prog "/")
+                                 "no such file"
+                                 (str "not found in PATH=" (get env "PATH"))))
+                          :exit 127)))))))
+
+(defn- settle-thread!
+  "Working folder and umask, of this thread alone."
+  [{:service/keys [dir umask]}]
+  (Namespaces/unshare Namespaces/CLONE_FS)
+  (Io/chdir dir)
+  (Io/umask (int umask)))
+
+(defn- tool [name]
+  (or (Executables/find name (str workload/guix-path ":" workload/default-path))
+      (Executables/find name (or (System/getenv "PATH") ""))
+      (throw (refused (str "unable to find " name ", which util-linux has")))))
+
+(def ^:private tools
+  (delay {:prlimit (tool "prlimit") :setpriv (tool "setpriv")}))
+
+(defn spawn!
+  "Starts the workload of `service` in the namespaces of `attachment`; call it in a
+  fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what is promised; `extra-env` a map.
+  `intent!` is called with nothing before the workload exists, `spawned!` with
+  {:pid :ticks} right after, in this thread. Returns {:pid :ticks}.
+
+  Throws with :reason ::refused (program not found, user gone) or SysException."
+  [service {:attachment/keys [net uts]} {:keys [identity fds extra-env intent! spawned!]}]
+  (let [env      (environment service identity extra-env)
+        argv     (workload/argv service identity @tools)
+        name     (:service/name service)]
+    (check-program! service env)
+    (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))
+    (when uts (Namespaces/setns uts Namespaces/CLONE_NEWUTS))
+    (settle-thread! service)
+    (intent!)
+    (halt/point! "intent-written" name)
+    (let [pid  (Spawn/run (Spawn$Request. (first argv) argv (env-list env) fds))
+          _    (halt/point! "spawned" name)
+          ^Procs$Proc stat (Procs/stat pid)
+          born {:pid pid :ticks (if stat (.startTicks stat) 0)}]
+      (spawned! born)
+      (halt/point! "pid-written" name)
+      born)))
+
+(defn become!
+  "Turns this process into the workload of `service`: the calling thread is in its
+  namespaces already and holds no descriptor of them. `fds`: 0 and what is
+  promised; 1 and 2 stay. Returns only by throwing."
+  [service {:keys [fds extra-env]}]
+  (let [{:identity/keys [uid gid groups] :as identity} (identity! service)
+        env    (environment service identity extra-env)
+        _      (check-program! service env)
+        exec   (:service/exec service)
+        caps   (reduce (fn [bits c] (bit-or bits (bit-shift-left 1 (Caps/number c))))
+                       0 (:service/caps service))
+        path   (let [prog (first exec)]
+                 (if (.contains ^String prog "/") prog (Executables/find prog (get env "PATH" ""))))
+        become (Identity. (int uid) (int gid)
+                          (when (:service/user service) (int-array groups))
+                          (long caps) true)
+        env    (env-list env)]
+    (settle-thread! service)
+    (doseq [[k {:keys [soft hard]}] (:service/limits service)]
+      (Limits/set (int (get Limits/NAMES k)) (Limits$Limit. soft hard)))
+    (Exec/prepare path exec env fds)
+    (.take become)
+    (Exec/run path exec env fds)))

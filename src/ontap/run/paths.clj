@@ -1,0 +1,75 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.run.paths
+  "Where run-time state lives: one folder, and the files in it.
+
+  `ONTAP_RUNTIME_DIR`, else /run/ontap for root, else $XDG_RUNTIME_DIR/ontap. What
+  has to outlive a boot (the host key) is in `ONTAP_STATE_DIR`, else
+  /var/lib/ontap for root, else $XDG_STATE_HOME/ontap or ~/.local/state/ontap."
+  (:import (ontap.sys Io SysException Errno)))
+
+(set! *warn-on-reflection* true)
+
+(defn runtime-dir
+  "The run-time folder for `env` (a map of strings) and `uid`. Throws with
+  :reason ::no-runtime-dir when an ordinary user has none."
+  [env uid]
+  (let [said #(let [v (get env %)] (when (seq v) v))]
+    (or (said "ONTAP_RUNTIME_DIR")
+        (when (zero? (long uid)) "/run/ontap")
+        (some-> (said "XDG_RUNTIME_DIR") (str "/ontap"))
+        (throw (ex-info (str "unable to find a run-time folder: XDG_RUNTIME_DIR is"
+                             " not set; set it or ONTAP_RUNTIME_DIR")
+                        {:reason ::no-runtime-dir})))))
+
+(defn state-dir
+  "The folder for what outlives a boot, for `env` and `uid`."
+  [env uid]
+  (let [said #(let [v (get env %)] (when (seq v) v))]
+    (or (said "ONTAP_STATE_DIR")
+        (when (zero? (long uid)) "/var/lib/ontap")
+        (some-> (said "XDG_STATE_HOME") (str "/ontap"))
+        (some-> (said "HOME") (str "/.local/state/ontap"))
+        (throw (ex-info "unable to find a state folder: set HOME or ONTAP_STATE_DIR"
+                        {:reason ::no-state-dir})))))
+
+(defn make-dir!
+  "Makes `path` and its parents; `mode` is that of the last one. One that is
+  there already is left as it is."
+  [^String path mode]
+  (when-not (Io/stat path)
+    (let [parent (subs path 0 (max 0 (.lastIndexOf path "/")))]
+      (when (seq parent) (make-dir! parent 0755))
+      (try (Io/mkdir path (int mode))
+           (catch SysException e
+             (when-not (= Errno/EEXIST (.errno e)) (throw e)))))))
+
+(defn layout
+  "The paths below the run-time folder `dir`."
+  [dir]
+  {:paths/dir      dir
+   :paths/lock     (str dir "/lock")
+   :paths/control  (str dir "/control.sock")
+   :paths/services (str dir "/services")
+   :paths/log      (str dir "/log")
+   :paths/ready    (str dir "/ready")
+   :paths/notify   (str dir "/notify")})
+
+(defn make-layout!
+  "Makes the folders of `paths`. Workloads pass through to their own notification
+  socket and see nothing else: 0711 on the way, 0700 for the rest."
+  [{:paths/keys [dir services log ready notify]}]
+  (make-dir! dir 0711)
+  (make-dir! services 0700)
+  (make-dir! log 0700)
+  (make-dir! ready 0700)
+  (make-dir! notify 0711))
+
+(defn log-file
+  "The log of `service`: the one it declares, else its own in the run-time folder."
+  [paths service]
+  (or (-> service :service/log :file)
+      (str (:paths/log paths) "/" (:service/name service) ".log")))
+
+(defn ready-fifo [paths name] (str (:paths/ready paths) "/" name))
+(defn notify-socket [paths name] (str (:paths/notify paths) "/" name))
+(defn record-file [paths name] (str (:paths/services paths) "/" name ".edn"))

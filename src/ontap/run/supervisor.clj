@@ -1,0 +1,257 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.run.supervisor
+  "The shell around `ontap.model.supervision` and `ontap.model.world`: carries out
+  their effects and turns what the kernel says into their events.
+
+  One thread, that of the event loop, owns everything here; what has to enter a
+  namespace goes to a crew of threads that die (`ontap.run.work`). Nothing is
+  polled. The kernel's side of a link comes in as functions (`:kernel`), so that
+  this room knows no netlink."
+  (:require [ontap.model.addressing :as addressing]
+            [ontap.model.inventory :as inventory]
+            [ontap.model.supervision :as supervision]
+            [ontap.model.world :as world]
+            [ontap.run.attempt :as attempt]
+            [ontap.run.ending :as ending]
+            [ontap.run.halt :as halt]
+            [ontap.run.log-watch :as log-watch]
+            [ontap.run.parts :as parts]
+            [ontap.run.record :as record]
+            [ontap.run.work :as work])
+  (:import (clojure.lang PersistentQueue)
+           (ontap.sys EventLoop EventLoop$Handler Fd Inotify Inotify$Event PidFd Signals)))
+
+(set! *warn-on-reflection* true)
+
+;; --- effects
+
+(def ^:private timer-events {:address :address-late, :stop :stop-late, :retry :retry})
+
+(defn- timer! [sup name key at-ms]
+  (let [timer (.at ^EventLoop (:loop sup) (* 1000000 (long at-ms))
+                   (fn []
+                     (vswap! (:handles sup) update-in [name :timers] dissoc key)
+                     (parts/tell! sup name (timer-events key))))]
+    (vswap! (:handles sup) assoc-in [name :timers key] timer)))
+
+(defn- cancel! [sup name key]
+  (when-let [timer (get-in (parts/handle sup name) [:timers key])]
+    (.cancel ^EventLoop (:loop sup) timer)
+    (vswap! (:handles sup) update-in [name :timers] dissoc key)))
+
+(defn- signal! [sup name signal]
+  (when-let [^Fd fd (:pidfd (parts/handle sup name))]
+    (PidFd/signal fd (Signals/number signal)))
+  (halt/point! "half-stopped" name))
+
+(defn- forget! [sup name]
+  (log-watch/unwatch! sup name)
+  (record/remove! (:paths sup) name)
+  (vswap! (:handles sup) dissoc name)
+  (vswap! (:world sup) update :world/services dissoc name))
+
+(defn- perform! [sup name [effect a b]]
+  (case effect
+    :attach (attempt/attach! sup name)
+    :launch (attempt/launch! sup name)
+    :signal (signal! sup name a)
+    :kill   (ending/kill! sup name)
+    :sweep  (ending/sweep! sup name)
+    :timer  (timer! sup name a b)
+    :cancel (cancel! sup name a)
+    :record (parts/record! sup (parts/service sup name))
+    :forget (forget! sup name)
+    :note   (parts/note! sup a name b)))
+
+;; --- events
+
+(defn- give! [sup [name event data]]
+  (when (= :stop event) (vswap! (:world sup) world/left name))
+  (when-let [s (parts/service sup name)]
+    (let [[s' effects] (supervision/step s event data (parts/now-ms))]
+      (vswap! (:world sup) assoc-in [:world/services name] s')
+      (run! #(perform! sup name %) effects))))
+
+(defn- settle! [sup]
+  (loop []
+    (when-let [events (seq (world/settle @(:world sup)))]
+      (run! #(give! sup %) events)
+      (recur))))
+
+(defn- call-watchers! [sup]
+  (doseq [{:keys [when? then] :as w} @(:watchers sup)
+          :when (and (contains? @(:watchers sup) w) (when? @(:world sup)))]
+    (vswap! (:watchers sup) disj w)
+    (then)))
+
+(defn dispatch!
+  "Gives service `name` an event (see `supervision/events`), then all that follows
+  from it for every service. Events that come up meanwhile wait their turn."
+  [sup name event data]
+  (let [{:keys [inbox draining]} sup]
+    (vswap! inbox conj [name event data])
+    (when-not @draining
+      (vreset! draining true)
+      (try
+        (loop []
+          (when-let [e (peek @inbox)]
+            (vswap! inbox pop)
+            (give! sup e)
+            (settle! sup)
+            (recur)))
+        (finally (vreset! draining false)))
+      (call-watchers! sup))))
+
+(defn settled!
+  "Looks again at what may start or stop, after the world itself was changed."
+  [sup]
+  (dispatch! sup nil :look nil))
+
+(defn await!
+  "Calls `then` once, in the loop's thread, as soon as `when?` holds of the world."
+  [sup when? then]
+  (if (when? @(:world sup))
+    (then)
+    (vswap! (:watchers sup) conj {:when? when? :then then})))
+
+;; --- what the kernel says
+
+(defn addresses
+  "The addresses of the link of `name` that the kernel has told of."
+  [sup name]
+  (when-let [{:attachment/keys [nsid index]} (:attachment (parts/handle sup name))]
+    (inventory/addresses @(:inventory sup) nsid index)))
+
+(defn- look!
+  "Are the addresses of `name` good enough to start it?"
+  [sup name]
+  (let [{:keys [service] :as s} (parts/service sup name)]
+    (when (= :addressing (:sup/state s))
+      (let [state (addressing/state service (addresses sup name))]
+        (cond
+          (= :usable state) (parts/tell! sup name :addressed)
+          (map? state)      (parts/tell! sup name :address-refused
+                                         {:reason (str "address " (:refused state)
+                                                       " is in use by another host on port "
+                                                       (:service/port service))}))))))
+
+(defn- owner-of [sup nsid index]
+  (some (fn [[name {:keys [attachment]}]]
+          (when (and attachment
+                     (= nsid (:attachment/nsid attachment))
+                     (= index (:attachment/index attachment)))
+            name))
+        @(:handles sup)))
+
+(defn- heard! [sup {:event/keys [type] :as event}]
+  (case type
+    (:addr/new :addr/gone)
+    (some->> (owner-of sup (:ns/id event) (:link/index event)) (look! sup))
+
+    :link/gone
+    (when-let [name (owner-of sup (:ns/id event) (:link/index event))]
+      (parts/tell! sup name :link-lost
+                   {:reason (str "its link went away (port "
+                                 (:service/port (:service (parts/service sup name))) ")")}))
+
+    :ns/gone (ending/namespace-ended! sup (:ns/id event))
+    nil))
+
+(defn- ports-changed! [sup]
+  (let [names (inventory/link-names @(:inventory sup))]
+    (when-not (= names (:world/ports @(:world sup)))
+      (vswap! (:world sup) assoc :world/ports names)
+      (settled! sup))))
+
+(defn kernel-said!
+  "Takes events of `ontap.kernel.events` in."
+  [sup events]
+  (vswap! (:inventory sup) #(reduce inventory/fold % events))
+  (run! #(heard! sup %) events)
+  (ports-changed! sup))
+
+(defn kernel-is!
+  "Takes a whole snapshot in, in place of what was known (events were lost)."
+  [sup events]
+  (vreset! (:inventory sup) (reduce inventory/fold inventory/empty-inventory events))
+  (ports-changed! sup)
+  (run! #(look! sup %) (keys @(:handles sup))))
+
+(defn nsids
+  "The namespace ids of the links that are attached."
+  [sup]
+  (into #{} (keep #(-> % :attachment :attachment/nsid)) (vals @(:handles sup))))
+
+;; --- making one, and what is asked of it
+
+(defn make
+  "A supervisor that runs nothing yet. Takes :loop, :paths, :boot-id, :note (fn
+  [level name text]), :base (the control group to make groups in, or nil),
+  :crew-size, and :kernel {:attach (fn [service secret]) -> attachment, blocking, in
+  the service's namespaces afterwards; :remove (fn [attachment]); :find (fn [pid
+  service]) -> attachment or nil; :secret (fn [name]) -> bytes}."
+  [{:keys [^EventLoop loop crew-size] :as given}]
+  (let [inotify (Inotify.)
+        watches (volatile! {})
+        made    (merge given
+                       {:world     (volatile! {:world/services {} :world/ports #{}
+                                               :world/leaving {}})
+                        :handles   (volatile! {})
+                        :inventory (volatile! inventory/empty-inventory)
+                        :inbox     (volatile! PersistentQueue/EMPTY)
+                        :draining  (volatile! false)
+                        :watchers  (volatile! #{})
+                        :inotify   inotify
+                        :watches   watches
+                        :crew      (work/crew loop crew-size)
+                        :self      (volatile! nil)})
+        sup     (assoc made
+                       :tell (fn [name event data]
+                               (dispatch! @(:self made) name event data))
+                       :look (fn [name] (look! @(:self made) name)))]
+    (vreset! (:self made) sup)
+    (.add loop (.fd inotify) EventLoop/EPOLLIN
+          (reify EventLoop$Handler
+            (ready [_ _]
+              (doseq [^Inotify$Event e (.read inotify)]
+                (when-let [f (get @watches (.wd e))]
+                  (f e))))))
+    sup))
+
+(defn add!
+  "Adds `service`, wanted down."
+  [sup service]
+  (vswap! (:world sup) assoc-in [:world/services (:service/name service)]
+          (supervision/record service (parts/now-ms))))
+
+(defn leave!
+  "Stops services `names`, each after what requires it. `data`: nil, or {:leave?
+  true} to forget them too."
+  [sup names data]
+  (vswap! (:world sup) world/leave names data)
+  (settled! sup))
+
+(defn reload!
+  "Makes `services` what is declared: stops what is gone, restarts what changed,
+  starts what is new, leaves the rest alone. Returns `world/difference`."
+  [sup services]
+  (let [{:keys [gone changed new] :as difference} (world/difference @(:world sup) services)]
+    (leave! sup gone {:leave? true})
+    (doseq [s changed] (dispatch! sup (:service/name s) :restart {:service s}))
+    (run! #(add! sup %) new)
+    (doseq [s new] (dispatch! sup (:service/name s) :start nil))
+    difference))
+
+(defn hurry!
+  "Kills at once what is being asked to stop."
+  [sup]
+  (doseq [[name s] (:world/services @(:world sup))
+          :when (= :stopping (:sup/state s))]
+    (cancel! sup name :stop)
+    (dispatch! sup name :stop-late nil)))
+
+(defn close!
+  "Lets go of what the supervisor itself holds; for one that runs nothing any more."
+  [sup]
+  (.remove ^EventLoop (:loop sup) (.fd ^Inotify (:inotify sup)))
+  (.close ^Inotify (:inotify sup)))

@@ -1,0 +1,102 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.check-test
+  "Whole files: their shapes, what all services together show, and that no form whatever makes `check` throw."
+  (:require [clojure.spec.alpha :as s]
+            [clojure.test :refer [are deftest is]]
+            [clojure.test.check.clojure-test :refer [defspec]]
+            [clojure.test.check.generators :as gen]
+            [clojure.test.check.properties :as prop]
+            [ontap.model.check :as check]
+            [ontap.model.declaration :as declaration]
+            [ontap.model.mistake :as mistake]
+            [ontap.model.service :as service]
+            [ontap.model.spec :as spec]))
+
+(def ^:private env {:root? true})
+(def ^:private web {:name "web" :port "eth0" :user "www" :exec ["httpd"]})
+(def ^:private db {:name "db" :port "eth0" :user "www" :exec ["dbd"]})
+
+(deftest the-shapes-of-a-file
+  (are [form names ports] (= [names ports] (let [r (check/check form env)] [(map :service/name (:services r)) (:ports r)]))
+    web                                       ["web"]      {}
+    [web]                                     ["web"]      {}
+    [web db]                                  ["web" "db"] {}
+    (list db web)                             ["db" "web"] {}
+    {:services [web]}                         ["web"]      {}
+    {:services [web db] :ports {"eth0" {}}}   ["web" "db"] {"eth0" {}}))
+
+(deftest what-may-stand-together
+  (are [a b] (= 2 (count (:services (check/check [(merge web a) (merge db b)] env))))
+    {:ipv4 "10.0.0.5/24"} {:ipv4 "10.0.0.6/24"}
+    {:ipv4 "10.0.0.5/24"} {:ipv4 "10.0.0.5/24" :port "eth1"}
+    {:netns "blue"} {:netns "red"}
+    {:netns "blue"} {:netns "blue" :link "eth1"}
+    {:netns :host} {:netns :host}
+    {} {:requires ["web"]}
+    {:type "macvlan"} {:type "macvlan" :mode "private"}
+    {:mode "l3" :ipv6 :none} {:port "eth1"}
+    {:type "macvlan"} {:port "eth1"}
+    {:log "/a"} {:log "/b"}))
+
+(deftest a-bad-service-does-not-hide-what-all-show
+  (let [found (:mistakes (check/check [(assoc web :umask "9" :requires ["db"]) (assoc db :requires ["web"] :ipv4 3) (assoc web :dir 3)] env))]
+    (is (= [[:services 0 :umask] [:services 0 :requires] [:services 1 :ipv4] [:services 2 :name] [:services 2 :dir]]
+           (map :mistake/path found))
+        "Mistakes of one service and of all services come together, in the order of the file.")))
+
+(deftest a-name-that-is-no-label-can-still-be-required
+  (is (= [[:services 1 :name]]
+         (map :mistake/path (:mistakes (check/check [(assoc web :requires ["DB"]) (assoc db :name "DB")] env))))))
+
+(deftest a-long-chain-of-requirements
+  (let [n 300
+        forms (mapv (fn [i] (cond-> (assoc web :name (str "s" i)) (pos? i) (assoc :requires [(str "s" (dec i))]))) (range n))]
+    (is (= n (count (:services (check/check forms env)))))
+    (is (= 1 (count (:mistakes (check/check (assoc-in forms [0 :requires] [(str "s" (dec n))]) env)))))))
+
+;; --- whatever the form is
+
+(def ^:private gen-scalar
+  (gen/one-of [gen/small-integer gen/string-ascii gen/boolean gen/keyword gen/symbol gen/char gen/double gen/ratio gen/size-bounded-bigint
+               gen/keyword-ns (gen/return nil) (gen/elements [1e999999999M ##NaN ##Inf :none :slaac :host "10.0.0.5/24" "+all" "eth0" "web"])]))
+
+(def ^:private gen-junk
+  (gen/recursive-gen (fn [g] (gen/one-of [(gen/vector g 0 4) (gen/list g) (gen/set g {:max-elements 4 :max-tries 50}) (gen/map g g {:max-elements 4})]))
+                     gen-scalar))
+
+(def ^:private gen-key
+  (gen/frequency [[12 (gen/elements service/keys-of-service)] [1 (gen/elements [:services :ports :zone :prot :fd])] [1 gen-junk]]))
+
+(def ^:private gen-inner
+  "Junk with the inner keys of a service here and there."
+  (gen/one-of [gen-junk
+               (gen/map (gen/elements [:policy :delay :max-delay :limit :window :signal :timeout :fd :file :max-size :nofile "PATH" :A])
+                        gen-junk)]))
+
+(def ^:private gen-service
+  (gen/frequency [[6 (gen/map gen-key gen-inner {:max-elements 8})]
+                  [3 (gen/fmap #(merge web %) (gen/map gen-key gen-inner {:max-elements 3}))]
+                  [1 gen-junk]]))
+
+(def ^:private gen-file
+  (gen/one-of [gen-service
+               (gen/vector gen-service 0 4)
+               (gen/map (gen/elements [:services :ports :zone :servces]) (gen/one-of [gen-junk (gen/vector gen-service 0 3)]))]))
+
+(def ^:private gen-env
+  (gen/elements [{} nil {:root? true} {:root? true :user? #{"www"} :users ["www"] :group? (constantly false) :groups nil :bounding #{"chown"}}]))
+
+(defn- answer? [{:keys [services ports mistakes]} form]
+  (if mistakes
+    (and (s/valid? ::spec/mistakes mistakes) (nil? services)
+         (re-matches #"(?:f\.edn: [^\p{Cntrl}]+\n?)+" (mistake/render mistakes "f.edn" form)))
+    (and (seq services) (every? #(s/valid? ::spec/service %) services) (map? ports))))
+
+(defspec no-form-makes-check-throw 1500
+  (prop/for-all [form gen-file, env gen-env]
+    (boolean (answer? (check/check form env) form))))
+
+(defspec no-printed-form-makes-check-throw 300
+  (prop/for-all [form gen-file]
+    (let [{:keys [form mistakes]} (declaration/read-text (pr-str form))]
+      (boolean (or (seq mistakes) (answer? (check/check form env) form))))))
