@@ -45,22 +45,30 @@
   [line]
   (re-find #"^(Reflection warning|Performance warning|WARNING).*\bontap[/.]" line))
 
+(defn- compiled
+  "Compile src into `to`. Returns what the compiler said, as lines; throws with it when it failed."
+  [to]
+  (let [said (fn [{:keys [out err]}] (remove str/blank? (str/split-lines (str out "\n" err))))]
+    (try
+      (said (b/compile-clj {:src-dirs     ["src"]
+                            :class-dir    to
+                            :basis        @basis
+                            :compile-opts {:direct-linking true}
+                            :bindings     {#'clojure.core/*warn-on-reflection* true}
+                            :java-opts    ["-XX:+UseSerialGC" "-XX:TieredStopAtLevel=1" "-Dclojure.main.report=stderr"]
+                            :out          :capture
+                            :err          :capture}))
+      (catch clojure.lang.ExceptionInfo e
+        (when-let [[_ scratch] (re-find #"preserved: (\S+)" (ex-message e))]
+          (b/delete {:path scratch}))
+        (throw (ex-info (str "the Clojure compiler says:\n" (str/join "\n" (said (ex-data e)))) {}))))))
+
 (defn compile-clj
   "Compile src and the libraries it requires ahead of time, with direct linking, to `:to`, where the
   Java classes already are. A reflection warning about our own code is an error."
   [{:keys [to] :or {to program-class-dir}}]
-  (let [{:keys [out err]}
-        (b/compile-clj {:src-dirs     ["src"]
-                        :class-dir    to
-                        :basis        @basis
-                        :compile-opts {:direct-linking true}
-                        :bindings     {#'clojure.core/*warn-on-reflection* true}
-                        :java-opts    ["-XX:+UseSerialGC" "-XX:TieredStopAtLevel=1"]
-                        :out          :capture
-                        :err          :capture})
-        warnings (filter ours? (str/split-lines (str out "\n" err)))]
-    (when (seq warnings)
-      (throw (ex-info (str "the Clojure compiler warns:\n" (str/join "\n" warnings)) {})))))
+  (when-let [warnings (seq (filter ours? (compiled to)))]
+    (throw (ex-info (str "the Clojure compiler warns:\n" (str/join "\n" warnings)) {}))))
 
 (defn program
   "Build what bin/ontap runs into target/ontap: ontap.jar, which names the libraries beside it in

@@ -28,7 +28,8 @@ record Ack(int errno, String text) {
             throw new NetlinkFormatException("NLMSG_ERROR: error number " + code + " is positive");
         }
         final int errno = code < 0 ? -code : 0;
-        return new Ack(errno, m.has(NetlinkConstants.NLM_F_ACK_TLVS) ? words(m, fixed, done, dialect, requestType) : null);
+        final boolean more = m.has(NetlinkConstants.NLM_F_ACK_TLVS);
+        return new Ack(errno, more ? words(m, fixed, done, dialect, requestType) : null);
     }
 
     /** The extended ack. Errors inside it are passed over: the error number matters more. */

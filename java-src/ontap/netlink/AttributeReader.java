@@ -136,8 +136,8 @@ public final class AttributeReader {
 
     /** As {@link #nested()}, for a value that starts with a header of {@code header} bytes. */
     public AttributeReader nested(final int header) {
-        final AttributeReader inner =
-                new AttributeReader(bytes, valueAt + Math.min(header, valueLength), valueAt + valueLength, this, type());
+        final int start = valueAt + Math.min(header, valueLength);
+        final AttributeReader inner = new AttributeReader(bytes, start, valueAt + valueLength, this, type());
         if (valueLength < header) {
             inner.fail("attribute " + path(type()) + ": " + valueLength + " bytes where " + header + " are due");
         }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package ontap.netlink;
 
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
 /**
  * The debug print: with {@code -Dontap.netlink.debug=true} or {@code ONTAP_NETLINK_DEBUG=1} each
  * message goes to stderr, prefix {@code nl: }, {@code >} sent and {@code <} received.
@@ -32,7 +35,7 @@ final class Trace {
             return out.append(": ").append(hex(m.payload())).toString();
         }
         final int header = Math.min(HostOrder.align(dialect.header(m.type())), m.payload().length);
-        out.append(": ").append(hex(java.util.Arrays.copyOf(m.payload(), header)));
+        out.append(": ").append(hex(Arrays.copyOf(m.payload(), header)));
         final AttributeReader r = new AttributeReader(m.payload(), header);
         while (r.next()) {
             out.append("\nnl:     ").append(dialect.attribute(m.type(), r.type())).append(' ').append(hex(r.bytes()));
@@ -59,7 +62,7 @@ final class Trace {
         }
         if (printable) {
             final int n = b[b.length - 1] == 0 ? b.length - 1 : b.length;
-            out.append(" \"").append(new String(b, 0, n, java.nio.charset.StandardCharsets.US_ASCII)).append('"');
+            out.append(" \"").append(new String(b, 0, n, StandardCharsets.US_ASCII)).append('"');
         }
         return out.toString();
     }

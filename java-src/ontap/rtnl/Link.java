@@ -64,8 +64,8 @@ public record Link(
 
     @Override
     public String toString() {
-        return "Link[" + (nsid == null ? "" : "nsid " + nsid + " ") + index + " " + name + " " + kind + " alias=" + alias
-                + " hwaddr=" + hwaddrText() + " mtu=" + mtu + " " + RtnlNames.linkFlags(flags)
+        return "Link[" + (nsid == null ? "" : "nsid " + nsid + " ") + index + " " + name + " " + kind
+                + " alias=" + alias + " hwaddr=" + hwaddrText() + " mtu=" + mtu + " " + RtnlNames.linkFlags(flags)
                 + " operstate=" + RtnlNames.operstate(operstate) + " parent=" + parentIndex + "@" + parentNsid
                 + " master=" + master + " mode=" + kindMode + "]";
     }

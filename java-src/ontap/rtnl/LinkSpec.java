@@ -9,7 +9,8 @@ import ontap.sys.Fd;
  *
  * @param name up to 15 bytes
  * @param kind what is made
- * @param index its index, 0 lets the kernel choose; a taken one is refused (EBUSY)
+ * @param index its index, 0 lets the kernel choose; a taken one is refused (EBUSY), and a new
+ *     namespace may hold more than lo (sit0, tunl0), so a chosen one should be high
  * @param parent index of the link below, or the device of a tap
  * @param parentNsid the namespace {@code parent} counts in, as an id of the socket's namespace; null
  *     when that is the socket's own

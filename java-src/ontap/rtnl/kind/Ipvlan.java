@@ -4,7 +4,9 @@ package ontap.rtnl.kind;
 import ontap.netlink.AttributeWriter;
 
 /**
- * A link that shares its parent's MAC address and is told apart by IP addressn * (Documentation/networking/ipvlan.rst). Mode and flags belong to the parent: the last link made onn * a parent changes them for all of it.
+ * A link that shares its parent's MAC address and is told apart by IP address
+ * (Documentation/networking/ipvlan.rst). Mode and flags belong to the parent: the last link made on
+ * a parent changes them for all of it.
  *
  * @param mode IFLA_IPVLAN_MODE: {@link Ipvlan#L2} and others
  * @param flags IFLA_IPVLAN_FLAGS: 0, {@link Ipvlan#PRIVATE} or {@link Ipvlan#VEPA}

@@ -4,7 +4,9 @@ package ontap.rtnl.kind;
 import ontap.netlink.AttributeWriter;
 
 /**
- * An ipvlan whose frames go to a character device instead of the IP stack (drivers/net/ipvlan/ipvtap.c).n * Unicast reaches the device only for addresses configured on the link; it stays when the devicen * is closed.
+ * An ipvlan whose frames go to a character device instead of the IP stack
+ * (drivers/net/ipvlan/ipvtap.c). Unicast reaches the device only for addresses configured on the
+ * link; it stays when the device is closed.
  *
  * @param mode IFLA_IPVLAN_MODE: {@link Ipvlan#L2} and others
  * @param flags IFLA_IPVLAN_FLAGS: 0, {@link Ipvlan#PRIVATE} or {@link Ipvlan#VEPA}

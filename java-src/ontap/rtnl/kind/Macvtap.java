@@ -4,7 +4,8 @@ package ontap.rtnl.kind;
 import ontap.netlink.AttributeWriter;
 
 /**
- * A macvlan whose frames go to a character device instead of the IP stack (drivers/net/macvtap.c). Itn * stays when the device is closed.
+ * A macvlan whose frames go to a character device instead of the IP stack (drivers/net/macvtap.c).
+ * It stays when the device is closed.
  *
  * @param mode IFLA_MACVLAN_MODE: {@link Macvlan#BRIDGE} and others
  */

@@ -9,13 +9,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import ontap.netlink.AttributeWriter;
 import ontap.netlink.Message;
+import ontap.netlink.NetlinkException;
 import ontap.netlink.NetlinkFormatException;
+import ontap.netlink.NetlinkSocket;
+import ontap.netlink.ScriptedTransport;
+import ontap.rtnl.kind.Macvlan;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -28,7 +34,7 @@ class AnswerTest {
         assertEquals(4, link.index(), "index");
         assertEquals("m0", link.name(), "name");
         assertEquals("macvlan", link.kind(), "kind");
-        assertEquals(Macvlan_BRIDGE, link.kindMode(), "mode bridge");
+        assertEquals(Macvlan.BRIDGE, link.kindMode(), "mode bridge");
         assertEquals(1400, link.mtu(), "mtu");
         assertEquals(3, link.parentIndex(), "on v0");
         assertNull(link.parentNsid(), "in the same namespace");
@@ -39,8 +45,6 @@ class AnswerTest {
         assertFalse(link.up(), "down");
         assertEquals(link, LinkMessages.parse(messages(Captured.ANSWER_MACVLAN).get(0)).link(), "two readings are equal");
     }
-
-    private static final Integer Macvlan_BRIDGE = 4;
 
     @Test
     void readsAddresses() throws Exception {
@@ -120,12 +124,12 @@ class AnswerTest {
     void readsTheWordsOfACapturedRefusal() {
         final Message m = messages(Captured.REFUSAL_EXTACK).get(0);
         assertEquals(2, m.type(), "an error");
-        final ontap.netlink.ScriptedTransport t = new ontap.netlink.ScriptedTransport(sent -> List.of(
-                ontap.netlink.ScriptedTransport.kernel(
+        final ScriptedTransport t = new ScriptedTransport(sent -> List.of(
+                ScriptedTransport.kernel(
                         new Message(2, m.flags(), sent.get(0).seq(), 0, m.payload(), null))));
-        try (Rtnl rtnl = new Rtnl(new ontap.netlink.NetlinkSocket(t, RtnlNames.DIALECT))) {
+        try (Rtnl rtnl = new Rtnl(new NetlinkSocket(t, RtnlNames.DIALECT))) {
             final RuntimeException e = assertThrows(
-                    ontap.netlink.NetlinkException.class, () -> rtnl.deleteAddress(2, ip4("192.0.2.1"), 24), "refused");
+                    NetlinkException.class, () -> rtnl.deleteAddress(2, ip4("192.0.2.1"), 24), "refused");
             assertEquals(
                     "RTM_DELADDR 192.0.2.1/24 index 2: Cannot assign requested address (EADDRNOTAVAIL): "
                             + "ipv4: Address not found",
@@ -138,16 +142,16 @@ class AnswerTest {
     void refusesAnAnswerAboutAnotherNamespace() {
         final Message link = messages(Captured.ANSWER_MACVLAN).get(0);
         final Message address = messages(Captured.ANSWER_ADDRESSES).get(0);
-        final ontap.netlink.ScriptedTransport t = new ontap.netlink.ScriptedTransport(sent -> {
+        final ScriptedTransport t = new ScriptedTransport(sent -> {
             final int seq = sent.get(0).seq();
             final Message m = sent.get(0).type() == RtnlConstants.RTM_GETLINK ? link : address;
-            return List.of(ontap.netlink.ScriptedTransport.kernel(
+            return List.of(ScriptedTransport.kernel(
                     new Message(m.type(), 2, seq, 0, m.payload(), null), new Message(3, 2, seq, 0, new byte[4], null)));
         });
-        try (Rtnl rtnl = new Rtnl(new ontap.netlink.NetlinkSocket(t, RtnlNames.DIALECT))) {
+        try (Rtnl rtnl = new Rtnl(new NetlinkSocket(t, RtnlNames.DIALECT))) {
             assertEquals(1, rtnl.links().size(), "our own");
-            assertThrows(ontap.netlink.NetlinkException.class, () -> rtnl.linksOf(3), "no IFLA_TARGET_NETNSID came back");
-            assertThrows(ontap.netlink.NetlinkException.class, () -> rtnl.addressesOf(3), "no IFA_TARGET_NETNSID either");
+            assertThrows(NetlinkException.class, () -> rtnl.linksOf(3), "no IFLA_TARGET_NETNSID came back");
+            assertThrows(NetlinkException.class, () -> rtnl.addressesOf(3), "no IFA_TARGET_NETNSID either");
         }
     }
 
@@ -206,10 +210,10 @@ class AnswerTest {
         return routes.stream().filter(r -> ip4(destination).equals(r.destination())).findFirst().orElseThrow();
     }
 
-    private static java.net.InetAddress ip4(final String text) {
+    private static InetAddress ip4(final String text) {
         try {
             return ip(text);
-        } catch (final java.net.UnknownHostException e) {
+        } catch (final UnknownHostException e) {
             throw new IllegalArgumentException(e);
         }
     }

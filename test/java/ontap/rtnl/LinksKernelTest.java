@@ -9,6 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import ontap.netlink.NetlinkException;
 import ontap.rtnl.kind.Bridge;
@@ -18,6 +21,7 @@ import ontap.rtnl.kind.Ipvtap;
 import ontap.rtnl.kind.LinkKind;
 import ontap.rtnl.kind.Macvlan;
 import ontap.rtnl.kind.Macvtap;
+import ontap.rtnl.kind.Tun;
 import ontap.rtnl.kind.Veth;
 import ontap.sys.Errno;
 import ontap.sys.Fd;
@@ -69,12 +73,15 @@ class LinksKernelTest {
         assertEquals("veth", link.kind(), "kind");
         assertArrayEquals(MAC, link.hwaddr(), "hardware address");
         assertTrue(link.up(), "up");
-        assertFalse(link.running(), "no carrier while the other end is down");
         assertEquals(rtnl.link("v1").index(), link.parentIndex(), "its other end");
         assertNull(rtnl.link("v1").alias(), "the other end has no alias");
-        assertEquals(List.of("lo", "v0", "v1"), rtnl.links().stream().map(Link::name).sorted().toList(), "all links");
-        rtnl.setUp(rtnl.link("v1").index());
-        assertTrue(rtnl.link("v0").running(), "carrier once both are up");
+        assertTrue(rtnl.links().stream().map(Link::name).toList().containsAll(List.of("lo", "v0", "v1")), "all links");
+        try (RtnlMonitor monitor = host.monitor(false, 0)) {
+            rtnl.setUp(rtnl.link("v1").index());
+            TestNamespace.await(monitor, new ArrayList<>(), e -> e instanceof RtnlEvent.LinkNew l
+                    && l.link().name().equals("v0") && l.link().running());
+        }
+        host.says(List.of("link", "show", "dev", "v0"), "\"LOWER_UP\"");
         assertEquals("", host.ip("-6", "addr", "show", "dev", "v0", "scope", "link").replaceAll("[\\[\\]{},\\s]", ""),
                 "address mode none was in effect before it was up");
     }
@@ -105,15 +112,16 @@ class LinksKernelTest {
     void configuresAFreshNamespaceInOneRoundTrip() throws Exception {
         final int parent = rtnl.createLink(LinkSpec.of("v0", Veth.to("v1")).withUp());
         rtnl.setUp(rtnl.link("v1").index());
+        // Not 2: modules such as sit put links of theirs into every new namespace.
         try (Rtnl inside = guest.open()) {
             inside.batch()
                     .assignNsid(host.fd(), 0)
                     .setUp(1)
-                    .createLink(LinkSpec.of("eth0", new Macvlan(Macvlan.BRIDGE)).withIndex(2).withParent(parent, 0)
+                    .createLink(LinkSpec.of("eth0", new Macvlan(Macvlan.BRIDGE)).withIndex(1000).withParent(parent, 0)
                             .withAlias("svc").withAddrGenMode(RtnlConstants.IN6_ADDR_GEN_MODE_NONE).withUp())
-                    .addAddress(2, RequestTest.ip("192.0.2.7"), 24, 0)
-                    .addAddress(2, RequestTest.ip("2001:db8::7"), 64, RtnlConstants.IFA_F_NODAD)
-                    .addRoute(Route.unicast(null, 0, RequestTest.ip("192.0.2.1"), 2))
+                    .addAddress(1000, RequestTest.ip("192.0.2.7"), 24, 0)
+                    .addAddress(1000, RequestTest.ip("2001:db8::7"), 64, RtnlConstants.IFA_F_NODAD)
+                    .addRoute(Route.unicast(null, 0, RequestTest.ip("192.0.2.1"), 1000))
                     .send();
         }
         guest.says(List.of("-d", "addr", "show", "dev", "eth0"), "\"ifalias\":\"svc\"", "\"UP\"",
@@ -212,6 +220,23 @@ class LinksKernelTest {
         final int parent = rtnl.createLink(LinkSpec.of("v0", Veth.to("v1")).withUp());
         rtnl.createLink(LinkSpec.of("tap7", new Macvtap(Macvlan.BRIDGE)).withParent(parent).withNamespace(guest.fd()));
         guest.says(List.of("-d", "link", "show", "dev", "tap7"), "\"info_kind\":\"macvtap\"", "\"mode\":\"bridge\"");
+    }
+
+    @Test
+    void opensATapThatEndsWithItsDescriptor() {
+        if (!Files.isReadable(Path.of("/dev/net/tun"))) {
+            Assumptions.abort("not applicable: there is no /dev/net/tun");
+        }
+        try (Fd tap = host.in(() -> Tun.openTap("tap5", Tun.IFF_NO_PI))) {
+            assertTrue(tap.isOpen(), "a descriptor");
+            host.says(List.of("-d", "link", "show", "dev", "tap5"), "\"info_kind\":\"tun\"", "\"type\":\"tap\"");
+            assertEquals("tun", rtnl.link("tap5").kind(), "read by us");
+            final NetlinkException e =
+                    refusal(() -> rtnl.createLink(LinkSpec.of("tap6", new Tun(Tun.IFF_TAP))));
+            assertEquals(Errno.EOPNOTSUPP, e.errno(), "not by rtnetlink");
+        }
+        assertNull(rtnl.link("tap5"), "gone with its descriptor");
+        assertThrows(IllegalArgumentException.class, () -> Tun.openTap("a-name-too-long!", 0), "16 bytes");
     }
 
     @Test

@@ -157,18 +157,19 @@ class NamespacesKernelTest {
     }
 
     @Test
-    void reportsWhatItCouldNotHold() {
-        try (RtnlMonitor monitor = host.monitor(false, 2048)) {
-            for (int i = 0; i < 60; i++) {
-                rtnl.setAlias(parent, "alias " + i);
+    void reportsWhatItCouldNotHold() throws Exception {
+        // In a quiet namespace: a link that finds its carrier would fill the small buffer again.
+        try (RtnlMonitor monitor = guest.monitor(false, 2048); Rtnl inside = guest.open()) {
+            for (int i = 1; i <= 60; i++) {
+                inside.addAddress(1, ip("10.0.0." + i), 32, 0);
             }
             List<RtnlEvent> seen = monitor.receive();
             assertEquals(new RtnlEvent.Overflow(), seen.get(seen.size() - 1), "ENOBUFS shows as overflow: " + seen);
             assertTrue(seen.size() < 60, "events were lost");
-            rtnl.setAlias(parent, "after");
+            inside.deleteAddress(1, ip("10.0.0.60"), 32);
             seen = monitor.receive();
             assertEquals(1, seen.size(), "it goes on after that: " + seen);
-            assertEquals("after", ((RtnlEvent.LinkNew) seen.get(0)).link().alias(), "with the next event");
+            assertEquals(ip("10.0.0.60"), ((RtnlEvent.AddressGone) seen.get(0)).address().ip(), "with the next event");
             assertEquals(List.of(), monitor.receive(), "and never blocks");
         }
     }
