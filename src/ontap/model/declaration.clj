@@ -33,36 +33,41 @@
 
 (defn- token-end [^String s i]
   (loop [j i]
-    (if (and (< j (count s)) (not (str/index-of " \t\r\n,()[]{}\"; " (str (.charAt s j))))) (recur (inc j)) j)))
+    (if (and (< j (count s)) (not (str/index-of " \t\r\n,()[]{}\";^" (str (.charAt s j))))) (recur (inc j)) j)))
 
 (defn- scan
-  "Walks over the text, strings, characters and comments respected: {:fault {:at index :says ...} or nil, :tags [[index text] ...]}."
+  "Walks over the text, strings, characters and comments respected: {:fault {:at index :says ...} or nil, :tags [[index text] ...]}.
+  `prefixes` counts the tags, #_ and ^ that wait for one form: a reader goes one level deeper for each, as for a bracket."
   [^String s]
-  (loop [i 0, open (), tags []]
-    (let [fault (fn [at says] {:tags tags :fault {:at at :says says}})]
-      (if (>= i (count s))
-        (if-let [[c at] (first open)]
-          (fault at (str "\"" c "\" is never closed"))
-          {:tags tags})
-        (let [c (.charAt s i)]
-          (case c
-            \" (if-let [end (end-of-string s i)] (recur (long end) open tags) (fault i "this text is never closed"))
-            \; (recur (long (or (str/index-of s "\n" i) (count s))) open tags)
-            \\ (recur (long (max (+ i 2) (token-end s (inc i)))) open tags)
-            \# (let [end (token-end s (inc i)), t (subs s (inc i) end)]
-                 (cond (re-find #"^[A-Za-z]" t) (recur (long end) open (conj tags [i t]))
-                       (str/starts-with? t "_") (recur (+ i 2) open tags)
-                       :else (recur (inc i) open tags)))
-            (\( \[ \{) (if (<= deepest (count open))
-                         (fault i (str "more than " deepest " brackets are open here"))
-                         (recur (inc i) (conj open [c i]) tags))
-            (\) \] \}) (let [[o at] (first open)]
-                         (cond (nil? o) (fault i (str "\"" c "\" closes nothing"))
-                               (not= c (closers o))
-                               (let [{:keys [line column]} (position s at)]
-                                 (fault i (str "\"" c "\" should be \"" (closers o) "\", for \"" o "\" was opened at " line ":" column)))
-                               :else (recur (inc i) (rest open) tags)))
-            (recur (long (max (inc i) (token-end s i))) open tags)))))))
+  (loop [i 0, open (), tags [], prefixes 0]
+    (let [fault (fn [at says] {:tags tags :fault {:at at :says says}})
+          c (when (< i (count s)) (.charAt s i))]
+      (cond
+        (nil? c) (if-let [[o at] (first open)]
+                   (fault at (str "\"" o "\" is never closed"))
+                   {:tags tags})
+        (<= deepest prefixes) (fault i (str "more than " deepest " tags, #_ or ^ follow one another here"))
+        :else
+        (case c
+          (\space \tab \newline \return \,) (recur (inc i) open tags prefixes)
+          \; (recur (long (or (str/index-of s "\n" i) (count s))) open tags prefixes)
+          \" (if-let [end (end-of-string s i)] (recur (long end) open tags 0) (fault i "this text is never closed"))
+          \\ (recur (long (max (+ i 2) (token-end s (inc i)))) open tags 0)
+          \^ (recur (inc i) open tags (inc prefixes))
+          \# (let [end (token-end s (inc i)), t (subs s (inc i) end)]
+               (cond (re-find #"^[A-Za-z]" t) (recur (long end) open (conj tags [i t]) (inc prefixes))
+                     (str/starts-with? t "_") (recur (+ i 2) open tags (inc prefixes))
+                     :else (recur (inc i) open tags 0)))
+          (\( \[ \{) (if (<= deepest (count open))
+                       (fault i (str "more than " deepest " brackets are open here"))
+                       (recur (inc i) (conj open [c i]) tags 0))
+          (\) \] \}) (let [[o at] (first open)]
+                       (cond (nil? o) (fault i (str "\"" c "\" closes nothing"))
+                             (not= c (closers o))
+                             (let [{:keys [line column]} (position s at)]
+                               (fault i (str "\"" c "\" should be \"" (closers o) "\", for \"" o "\" was opened at " line ":" column)))
+                             :else (recur (inc i) (rest open) tags 0)))
+          (recur (long (max (inc i) (token-end s i))) open tags 0))))))
 
 (defn- unreadable [pos says]
   {:mistakes [(mistake/of [] (assoc pos :expected "readable EDN" :says (str "unreadable EDN: " says)))]})
@@ -82,7 +87,7 @@
   (mistake/of [] (assoc (position s at)
                         :expected "#ontap/v1 or no tag" :found (symbol tag) :nearest "#ontap/v1"
                         :says (cond (re-matches #"ontap/v.*" tag)
-                                    (str "unknown version #" tag "; this program reads #ontap/v1")
+                                    (str "unknown version #" (mistake/shorten tag) "; this program reads #ontap/v1")
                                     :else (str "unknown tag #" (mistake/shorten tag) "; the only tag is #ontap/v1, around the whole file")))))
 
 (defn- well-placed

@@ -57,7 +57,7 @@
     (if (seq mistakes) {:mistakes mistakes} (ok (mapv (fn [[k a]] [k (:value a)]) answers)))))
 
 (defn many
-  "A reader of a vector (or list) whose every element `read` accepts; `expected` in words. With `least`, that many at the least."
+  "A reader of a vector (or list) whose every element `read` accepts; `expected` in words. At least `least` of them."
   ([read expected] (many read expected 0))
   ([read expected least]
    (fn [ctx v]

@@ -148,9 +148,16 @@
 
 (defn- ignore [s _ _] s)
 
+(defn- written?
+  "Has anything of the service to be written down before its first workload is about
+  to be spawned? Only a link that would outlive us."
+  [s]
+  (or (pos? (:sup/generation s)) (not (true? (-> s :service :service/netns)))))
+
 (defn- want-up [s _ now]
-  (-> s (assoc :sup/want :up) (dissoc :sup/reason) forget-failures
-      (enter :waiting now) (effect [:cancel :retry] [:record])))
+  (cond-> (-> s (assoc :sup/want :up) (dissoc :sup/reason) forget-failures
+              (enter :waiting now) (effect [:cancel :retry]))
+    (written? s) (effect [:record])))
 
 (defn- want-up-after [s _ _]
   (-> s (assoc :sup/want :up :sup/again? true) (dissoc :sup/leave?)
@@ -228,13 +235,15 @@
       (effect [:cancel :address] [:note :warning reason])
       (clean now)))
 
-(defn- launched [s {:keys [pid]} now]
+(defn- launched
+  "The launch itself has written the process down."
+  [s {:keys [pid]} now]
   (let [s (-> s (assoc :sup/pid pid) (dissoc :sup/reason))]
     (if (unwanted? s)
       (begin-stop s now)
       (-> s
           (enter (if (-> s :service :service/ready) :up :ready) now)
-          (effect [:record] [:note :info (str "started, pid " pid)])))))
+          (effect [:note :info (str "started, pid " pid)])))))
 
 (defn- launch-failed [s {:keys [reason]} now]
   (-> s (assoc :sup/reason reason) (effect [:note :warning reason]) (clean now)))

@@ -111,6 +111,7 @@
         write!   (fn [phase {:keys [pid ticks]}]
                    (parts/record! sup s
                                   :record/phase phase
+                                  :record/state (if (:service/ready service) :up :ready)
                                   :record/cgroup cgroup
                                   :record/pid pid
                                   :record/ticks ticks

@@ -36,7 +36,7 @@
         (io/copy (io/file (io/resource (str "ontap/" name))) (io/file dir "ontap" name)))
       (doseq [class (.listFiles (.getParentFile (io/file (io/resource "ontap/testing/Runner.class"))))]
         (io/copy class (io/file dir "classes" "ontap" "testing" (.getName ^java.io.File class))))
-      (let [jars   (filter #(str/ends-with? % ".jar") (str/split (System/getProperty "java.class.path") #":"))
+      (let [jars   (filter #(re-find #"\.jar$|target/classes$" %) (str/split (System/getProperty "java.class.path") #":"))
             result (apply run {:env (merge {"ONTAP_REQUIRE" nil} env)}
                           (str (System/getProperty "java.home") "/bin/java") "-XX:TieredStopAtLevel=1"
                           "-cp" (str/join ":" (concat [dir (io/file dir "classes")] jars))

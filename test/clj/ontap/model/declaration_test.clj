@@ -42,7 +42,10 @@
 
 (deftest deep-nesting-is-a-mistake
   (is (:mistakes (declaration/read-text (apply str (repeat 100000 "[")))))
-  (is (:mistakes (declaration/read-text (apply str (concat (repeat 5000 "#_") ["1"]))))))
+  (doseq [prefix ["#_" "^" "#a " "#_ ; why\n" "#ontap/v1 "]]
+    (is (:mistakes (declaration/read-text (apply str (concat (repeat 20000 prefix) ["1"])))) prefix))
+  (is (= {:form [1]} (declaration/read-text (str "; " (apply str (repeat 200 "^")) "\n[" (apply str (repeat 200 "#_ 2 ")) "1]")))
+      "Many discarded forms beside one another are fine."))
 
 (defn- answer? [{:keys [mistakes] :as a}]
   (or (and (contains? a :form) (= 1 (count a))) (s/valid? ::spec/mistakes mistakes)))

@@ -68,10 +68,8 @@ public final class Runner {
         final Report report = new Report(out, asked);
         try {
             LauncherFactory.create().execute(request(asked), report);
-            if (report.ranAny()) {
-                // With -Dontap.fd.trace=true (bin/test) each line says where the descriptor was made.
-                report.check("ontap.testing/no-descriptor-is-left-open", "left open:", Fd.open());
-            }
+            // With -Dontap.fd.trace=true (bin/test) each line says where the descriptor was made.
+            report.check("ontap.testing/no-descriptor-is-left-open", "left open:", Fd.open());
         } finally {
             report.close();
         }
