@@ -46,6 +46,7 @@ public final class Exec {
             arena.string(path);
             arena.strings(argv);
             arena.strings(env);
+            new LastLimits(arena, Map.of(0, new Limits.Limit(0, 0), 1, new Limits.Limit(0, 0)));
             ignore(0, arena.allocate(SIGACTION_SIZE));
             final Plan plan = new Plan(fds);
             try {
@@ -74,6 +75,29 @@ public final class Exec {
      */
     public static void run(final String path, final List<String> argv, final List<String> env,
             final Map<Integer, Fd> fds) {
+        run(path, argv, env, fds, Map.of(), true);
+    }
+
+    /**
+     * The same under {@code limits} (resource number to limit), which are set right before execve, as a JVM may not be
+     * able to go on under them: whether this thread may execute the file is asked first. EPERM when a hard limit would
+     * have to rise: the identity that may do that is gone, so the caller does it before.
+     */
+    public static void run(final String path, final List<String> argv, final List<String> env,
+            final Map<Integer, Fd> fds, final Map<Integer, Limits.Limit> limits) {
+        run(path, argv, env, fds, limits, true);
+    }
+
+    /**
+     * The same with descriptors 0, 1 and 2 alone and in the session the process is in, so that the terminal's signals
+     * go on to reach it: for a program that goes on as itself under other circumstances.
+     */
+    public static void runInSession(final String path, final List<String> argv, final List<String> env) {
+        run(path, argv, env, Map.of(), Map.of(), false);
+    }
+
+    private static void run(final String path, final List<String> argv, final List<String> env,
+            final Map<Integer, Fd> fds, final Map<Integer, Limits.Limit> limits, final boolean ownSession) {
         check(path, argv);
         try (NativeArena arena = new NativeArena()) {
             final Pointer nativePath = arena.string(path);
@@ -82,6 +106,7 @@ public final class Exec {
             final Pointer action = arena.allocate(SIGACTION_SIZE);
             final Pointer mask = arena.allocate(SIGSET_SIZE);
             final Pointer oldMask = arena.allocate(SIGSET_SIZE);
+            final LastLimits last = new LastLimits(arena, limits);
             final Plan plan = new Plan(fds);
             // A table of its own, so that no other thread opens a file after close_range, and none sees its files
             // replaced. Where a sandbox forbids it, that much is left to luck.
@@ -90,14 +115,22 @@ public final class Exec {
             try {
                 plan.park();
                 plan.install();
-                // EPERM: leads a process group already.
-                LibcProc.setsid();
+                if (ownSession) {
+                    // EPERM: leads a process group already.
+                    LibcProc.setsid();
+                }
                 reset = stopIgnoring(action);
+                if (!limits.isEmpty()) {
+                    checkExecutable(path, Pointer.nativeValue(nativePath));
+                }
                 LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, mask, oldMask);
-                LibcProc.execve(nativePath, nativeArgv, nativeEnv);
-                final SysException failure = SysException.last("execve", path);
-                LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, oldMask, null);
-                throw failure;
+                try {
+                    last.set();
+                    LibcProc.execve(nativePath, nativeArgv, nativeEnv);
+                    throw SysException.last("execve", path);
+                } finally {
+                    LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, oldMask, null);
+                }
             } finally {
                 ignore(reset, action);
                 plan.restore();
@@ -108,6 +141,13 @@ public final class Exec {
     private static void check(final String path, final List<String> argv) {
         if (argv.isEmpty()) {
             throw new IllegalArgumentException("should have at least argv[0]: ".concat(path));
+        }
+    }
+
+    private static void checkExecutable(final String path, final long nativePath) {
+        if (LibcProc.syscall(LibcProc.SYS_FACCESSAT2, LibcProc.AT_FDCWD, nativePath, LibcProc.X_OK,
+                LibcProc.AT_EACCESS) < 0) {
+            throw SysException.last("execve", path);
         }
     }
 

@@ -47,7 +47,7 @@
       :else
       (mistake/of path {:expected expected :found text :nearest near
                         :says (str "should be " expected "; "
-                                     (if (= "" text) "an item is empty" (str (mistake/shown text) " is no capability"))
+                                   (if (= "" text) "an item is empty" (str (mistake/shown text) " is no capability"))
                                    (when near (str "; did you mean " near "?")))}))))
 
 (defn resolve-items

@@ -85,8 +85,8 @@
 
 (defn record
   "Reads a map with known keys. A field is {:key :expected :read, and :required? (with :missing, a sentence of its own)
-  or :default (a value, not read)};
-  `noun` says what the map is (\"a service\"), `expected` what it should be when it is none, `refused` maps keys refused by name to their sentence.
+  or :default (a value, not read)}; `noun` says what the map is (\"a service\"), `expected` what should stand there when
+  it is no map, `refused` maps keys refused by name to their sentence.
   Answers {:value {key value} :mistakes [...] :given #{keys}}; with mistakes, :value holds the keys that are well."
   [ctx v {:keys [fields noun refused], map-words :expected}]
   (if-not (map? v)

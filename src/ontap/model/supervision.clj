@@ -18,6 +18,7 @@
     :sup/delay-ms    the next back-off
     :sup/exit        how the last run ended: {:code n} {:signal n} {:unknown true}
     :sup/reason      why it is where it is, a phrase for a person, or nil
+    :sup/early?      it said that it is ready while it was being launched
     :sup/again?      start again once stopped (restart, changed declaration)
     :sup/next        the declaration that replaces this one once it is stopped
     :sup/leave?      forget the service once it is stopped
@@ -198,7 +199,7 @@
 (defn- restart-running [s data now] (-> (again s data) (begin-stop now)))
 
 (defn- attach [s _ now]
-  (-> s (update :sup/generation (fnil inc 0)) (dissoc :sup/exit)
+  (-> s (update :sup/generation (fnil inc 0)) (dissoc :sup/exit :sup/notified?)
       (enter :attaching now) (effect [:attach])))
 
 (defn- unwanted? [s] (or (= :down (:sup/want s)) (:sup/again? s)))
@@ -235,21 +236,27 @@
       (effect [:cancel :address] [:note :warning reason])
       (clean now)))
 
+(defn- ready [s _ now]
+  (-> s (enter :ready now) (effect [:record] [:note :info "ready"])))
+
+(defn- ready-soon
+  "A workload may say that it is ready before its pid has come back to us."
+  [s _ _]
+  (assoc s :sup/notified? true))
+
 (defn- launched
   "The launch itself has written the process down."
-  [s {:keys [pid]} now]
-  (let [s (-> s (assoc :sup/pid pid) (dissoc :sup/reason))]
-    (if (unwanted? s)
-      (begin-stop s now)
-      (-> s
-          (enter (if (-> s :service :service/ready) :up :ready) now)
-          (effect [:note :info (str "started, pid " pid)])))))
+  [before {:keys [pid]} now]
+  (let [s (-> before (assoc :sup/pid pid) (dissoc :sup/reason :sup/notified?)
+              (effect [:note :info (str "started, pid " pid)]))]
+    (cond
+      (unwanted? s)                           (begin-stop s now)
+      (nil? (-> s :service :service/ready))   (enter s :ready now)
+      (:sup/notified? before)                 (ready s nil now)
+      :else                                   (enter s :up now))))
 
 (defn- launch-failed [s {:keys [reason]} now]
   (-> s (assoc :sup/reason reason) (effect [:note :warning reason]) (clean now)))
-
-(defn- ready [s _ now]
-  (-> s (enter :ready now) (effect [:record] [:note :info "ready"])))
 
 (defn- exited [s {:keys [exit]} now]
   (let [phrase (exit-phrase exit)]
@@ -285,6 +292,12 @@
   (-> s (assoc :sup/again? true :sup/reason reason)
       (effect [:cancel :address]) (clean now)))
 
+(defn- link-lost-later
+  "Its process is about to exist: it is stopped as soon as it does."
+  [s {:keys [reason]} _]
+  (-> s (assoc :sup/again? true :sup/reason reason)
+      (effect [:note :warning reason])))
+
 (def table
   "state -> event -> action. Every cell is there: what is `ignore`d is ignored on
   purpose (news of an attempt that is over, a wish that is already fulfilled)."
@@ -299,7 +312,9 @@
                       :address-refused address-refused
                       :link-lost link-lost-early)
      :launching  (row :start want-up-still, :stop stop-later, :restart restart-later
-                      :launched launched, :launch-failed launch-failed)
+                      :notified notified-early
+                      :launched launched, :launch-failed launch-failed
+                      :notified ready-soon, :link-lost link-lost-later)
      :up         (row :start want-up-still, :stop stop-running, :restart restart-running
                       :notified ready, :exited exited, :link-lost link-lost)
      :ready      (row :start want-up-still, :stop stop-running, :restart restart-running

@@ -17,7 +17,7 @@
             [ontap.run.record :as record]
             [ontap.run.supervisor :as supervisor])
   (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Errno EventLoop EventLoop$Handler Fd Io Procs SignalQueue Signals
+           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io Procs SignalQueue Signals
                       SysException)))
 
 (set! *warn-on-reflection* true)
@@ -194,6 +194,12 @@
                   (shut-down! sup))
                 (recur)))))))
 
+(defn- tidy-later!
+  "One collection after the start: JNA's start-up garbage holds a thread that wakes
+  every 30 s."
+  [^EventLoop loop]
+  (.at loop (+ (Clock/boottimeNanos) 5000000000) #(System/gc)))
+
 (defn- kernel [env]
   (let [key (delay (secret/host-key (paths/state-dir env (Io/geteuid))))]
     {:attach       links/attach!
@@ -205,8 +211,9 @@
 (defn up!
   "Runs the declared services until SIGTERM or SIGINT; blocks; returns the exit
   status. `declared` (fn []) gives {:services [..]} or {:mistakes text}, and is asked
-  again at each reload; `env` a map of strings. Throws with :kind :exit."
-  [{:keys [declared env]}]
+  again at each reload; `env` a map of strings; `ready!` (optional) is called once
+  questions are answered. Throws with :kind :exit."
+  [{:keys [declared env ready!]}]
   (let [{:keys [services mistakes]} (declared)
         _       (when mistakes (throw (exit 102 mistakes)))
         paths   (paths/layout (paths/runtime-dir env (Io/geteuid)))
@@ -237,6 +244,8 @@
         (let [end-control! (control/serve! loop (:paths/control paths)
                                            #(handle sup %1 %2))]
           (supervisor/reload! sup services)
+          (when ready! (ready!))
+          (tidy-later! loop)
           (.run loop)
           (end-control!)
           (supervisor/close! sup)

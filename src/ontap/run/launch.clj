@@ -112,6 +112,24 @@
       (halt/point! "pid-written" name)
       born)))
 
+(defn- limits!
+  "The limits of `service`, resource number -> Limit, to be set right before execve:
+  a JVM may not be able to live with them. Done at once, on the whole process, is what
+  the workload's identity could not do, or not in time: hard limits are raised, and
+  that of processes, which setresuid(2) looks at, is set."
+  [{:service/keys [limits]}]
+  (into {}
+        (for [[k {:keys [soft hard]}] limits
+              :let [number (int (get Limits/NAMES k))
+                    limit  (Limits$Limit. soft hard)
+                    now    (Limits/get number)]]
+          (do
+            (cond
+              (= "nproc" k) (Limits/set number limit)
+              (pos? (Long/compareUnsigned (.hard limit) (.hard now)))
+              (Limits/set number (Limits$Limit. (.soft now) (.hard limit))))
+            [number limit]))))
+
 (defn become!
   "Turns this process into the workload of `service`: the calling thread is in its
   namespaces already and holds no descriptor of them. `fds`: 0 and what is
@@ -130,8 +148,7 @@
                           (long caps) true)
         env    (env-list env)]
     (settle-thread! service)
-    (doseq [[k {:keys [soft hard]}] (:service/limits service)]
-      (Limits/set (int (get Limits/NAMES k)) (Limits$Limit. soft hard)))
     (Exec/prepare path exec env fds)
-    (.take become)
-    (Exec/run path exec env fds)))
+    (let [limits (limits! service)]
+      (.take become)
+      (Exec/run path exec env fds limits))))

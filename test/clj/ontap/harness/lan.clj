@@ -62,6 +62,11 @@
                                 "; it said:\n" (str/join "\n" @seen))
                            {:pattern (str pattern) :seen @seen}))))))))
 
+(defn said
+  "What a program of `spawn` has said up to now, a text."
+  [{:keys [seen lines]}]
+  (str/join "\n" (concat @seen (filter string? lines))))
+
 (defn end!
   "Sends `signal` (\"TERM\", \"KILL\") to a process of `spawn` and returns its exit
   status; blocks for at most `limit-s` (30), then kills it and throws."
@@ -101,6 +106,31 @@
     (await-line held #"held")
     held))
 
+(defn name-namespace!
+  "Gives a fresh network namespace the name `name` below /run/netns, as `ip netns add`
+  does, but leaves no mount of that folder behind. Returns [path, undo]."
+  [name]
+  (let [dir     (io/file "/run/netns")
+        made    (.mkdirs dir)
+        file    (io/file dir name)
+        path    (.getPath file)
+        held    (holder)]
+    (spit file "")
+    (try
+      (testing/run {} "mount" "--bind" (str "/proc/" (:pid held) "/ns/net") path)
+      (finally (end! held "KILL")))
+    [path (fn []
+            (testing/run {} "umount" path)
+            (.delete file)
+            ;; empty, if nobody else came meanwhile
+            (when made (.delete dir)))]))
+
+(defmacro with-named-namespace
+  "Runs the body with `path` bound to /run/netns/NAME, a fresh network namespace."
+  [[path name] & body]
+  `(let [[~path undo#] (name-namespace! ~name)]
+     (try ~@body (finally (undo#)))))
+
 (defn make
   "Makes a LAN; see `with-lan`."
   []
@@ -108,6 +138,7 @@
         host  (holder)
         peer  (holder)
         lan   {:host (:pid host) :peer (:pid peer) :dir dir :holders [host peer]
+               :supervisors (atom [])
                :env  {"ONTAP_RUNTIME_DIR" (str dir "/run") "ONTAP_STATE_DIR" (str dir "/state")}}]
     (sh! lan :host "ip" "link" "add" "up0" "type" "veth" "peer" "name" "lan0" "netns" (str (:peer lan)))
     (sh! lan :host "ip" "link" "set" "lo" "up")
@@ -128,7 +159,10 @@
 
 (defn destroy!
   "Ends what `make` made, and workloads that are still written down."
-  [{:keys [holders dir] :as lan}]
+  [{:keys [holders supervisors dir] :as lan}]
+  (doseq [{:keys [^Process process] :as up} @supervisors
+          :when (.isAlive process)]
+    (end! up "KILL"))
   (kill-recorded! lan)
   (run! #(end! % "KILL") holders)
   (testing/delete-tree dir))
@@ -162,10 +196,13 @@
   (apply sh lan :host program words))
 
 (defn up
-  "Starts `ontap up FILE` on the host of `lan`; see `spawn`. `env`: more variables."
+  "Starts `ontap up FILE` on the host of `lan`; see `spawn`. `env`: more variables. It
+  is killed with the LAN, if it still runs."
   ([lan file] (up lan file {}))
   ([lan file env]
-   (apply spawn {:env (merge (:env lan) env)} (in (:host lan) program "up" file))))
+   (let [up (apply spawn {:env (merge (:env lan) env)} (in (:host lan) program "up" file))]
+     (swap! (:supervisors lan) conj up)
+     up)))
 
 (defn status
   "What `ontap status` says, as data: name -> row."
@@ -174,8 +211,21 @@
     (when-not (= 0 exit) (throw (ex-info (str "ontap status: " err) {:exit exit})))
     (into {} (map (juxt :name identity)) (edn/read-string out))))
 
+(defn await-listening
+  "Blocks until the `ontap up` of `lan` can be asked, for at most 60 s. Throws with what
+  `up` (what the function of that name gave) said when that ends first."
+  ([lan] (await-listening lan nil))
+  ([{:keys [dir]} {:keys [^Process process] :as up}]
+   (testing/wait-for "`ontap up` to listen" 60000
+                     #(or (.exists (io/file dir "run" "control.sock"))
+                          (when (and process (not (.isAlive process)))
+                            (throw (ex-info (str "`ontap up` ended with " (.exitValue process) ":\n"
+                                                 (said up))
+                                            {})))))))
+
 (defn await-ready
   "Blocks until services `names` are ready (`ontap start` waits for it)."
   [lan & names]
+  (await-listening lan)
   (let [{:keys [exit err out]} (apply ontap lan "start" names)]
     (when-not (= 0 exit) (throw (ex-info (str "ontap start: " err out) {:exit exit})))))

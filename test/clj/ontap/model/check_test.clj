@@ -81,7 +81,8 @@
 (def ^:private gen-file
   ;; small: what is slow here is making and shrinking large junk, not checking it
   (gen/scale #(quot % 8)
-   (gen/one-of [gen-service
+             (gen/one-of
+              [gen-service
                (gen/vector gen-service 0 4)
                (gen/map (gen/elements [:services :ports :zone :servces]) (gen/one-of [gen-junk (gen/vector gen-service 0 3)]))])))
 

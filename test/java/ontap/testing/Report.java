@@ -156,7 +156,9 @@ final class Report implements TestExecutionListener, AutoCloseable {
             for (int beat = 1;; beat++) {
                 Thread.sleep(10_000);
                 final int now = beat;
-                running.values().stream().filter(test -> now % 3 == 0 || System.nanoTime() - test.since() < 20_000_000_000L)
+                // Ten and twenty seconds on, then every half minute.
+                running.values().stream()
+                        .filter(test -> now % 3 == 0 || System.nanoTime() - test.since() < 20_000_000_000L)
                         .filter(test -> System.nanoTime() - test.since() > 9_000_000_000L)
                         .forEach(test -> line("... ", seconds(System.nanoTime() - test.since()), test.name() + " is running"));
                 out.flush();

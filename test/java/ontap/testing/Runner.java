@@ -68,8 +68,10 @@ public final class Runner {
         final Report report = new Report(out, asked);
         try {
             LauncherFactory.create().execute(request(asked), report);
-            // With -Dontap.fd.trace=true (bin/test) each line says where the descriptor was made.
-            report.check("ontap.testing/no-descriptor-is-left-open", "left open:", Fd.open());
+            // With -Dontap.fd.trace=true (bin/test) each line says where the descriptor was made. The standard three
+            // are lent to children, never closed.
+            report.check("ontap.testing/no-descriptor-is-left-open", "left open:",
+                    Fd.open().stream().filter(line -> !line.matches("[012] .*")).toList());
         } finally {
             report.close();
         }

@@ -1,0 +1,86 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.rehearsal
+  "What a build runs once, so that the archive of loaded classes (class-data sharing)
+  holds what a start needs: every class of the program, and what the JVM makes on the
+  way when `ontap check`, `ontap up` and `ontap status` really run.
+
+  Root rehearses a whole life of a service in network namespaces of its own thread;
+  anybody else as much of it as the kernel allows. What fails is left out: a start is
+  then slower, not wrong."
+  (:require [clojure.java.io :as io]
+            [clojure.string :as str]
+            [ontap.cli.declared :as declared]
+            [ontap.main :as main]
+            [ontap.ops.system :as system])
+  (:import (java.util.jar JarEntry JarFile)
+           (ontap.rtnl LinkSpec Rtnl)
+           (ontap.rtnl.kind Veth)
+           (ontap.sys Io Namespaces NsThread Signals)))
+
+(set! *warn-on-reflection* true)
+
+(defn- load-all!
+  "Loads every class of ours in the jar `path`, and Clojure's own core."
+  [^String path prefix]
+  (with-open [jar (JarFile. path)]
+    (doseq [^JarEntry entry (enumeration-seq (.entries jar))
+            :let [name (.getName entry)]
+            :when (and (str/starts-with? name prefix) (str/ends-with? name ".class"))]
+      (try
+        (Class/forName (str/replace (subs name 0 (- (count name) 6)) "/" ".") false
+                       (.getContextClassLoader (Thread/currentThread)))
+        (catch Throwable _ nil)))))
+
+(def ^:private services
+  "[{:name \"one\" :port \"up0\" :type \"macvlan\" :user \"root\" :caps \"+net_bind_service,+net_raw\"
+     :ipv4 \"10.0.0.5/24\" :ipv6 :none :env {:A \"b\"} :limits {:nofile 64} :ready {:fd 3}
+     :exec [\"sh\" \"-c\" \"echo >&3; exec sleep 60\"]}
+    {:name \"two\" :port \"up0\" :type \"macvlan\" :user \"nobody\" :ipv6 :none :ipv4 \"10.0.0.6/24\"
+     :requires [\"one\"] :restart {:limit 1 :delay \"10ms\"} :exec [\"true\"]}]")
+
+(defn- quietly [f]
+  (binding [*out* (java.io.StringWriter.) *err* (java.io.StringWriter.)]
+    (try (f) (catch Throwable _ nil))))
+
+(defn- ontap [env & words] (quietly #(main/run words env)))
+
+(defn- ask! [env]
+  (doseq [words [["start" "one"] ["status"] ["status" "one"] ["logs" "one"]
+                 ["restart" "one"] ["reload"] ["stop" "two"]]]
+    (apply ontap env words))
+  (Io/kill (Io/getpid) (Signals/number "TERM")))
+
+(defn- life!
+  "`ontap up` of the services, a few questions to it, SIGTERM; in a fresh namespace."
+  [env file]
+  (Namespaces/unshare Namespaces/CLONE_NEWNET)
+  (with-open [rtnl (Rtnl/open)]
+    (.createLink rtnl (.withUp (LinkSpec/of "up0" (Veth/to "lan0"))))
+    (.setUp rtnl (.index (.link rtnl "lan0"))))
+  (quietly #(system/up! {:declared (fn [] (declared/read-file file))
+                         :env      env
+                         :ready!   (fn [] (NsThread/start "asker" (fn [] (ask! env))))})))
+
+(defn -main [jar]
+  (let [dir  (.getParentFile (io/file jar))
+        lib  (io/file dir "lib")
+        temp (.toFile (java.nio.file.Files/createTempDirectory
+                       "ontap-rehearsal-" (make-array java.nio.file.attribute.FileAttribute 0)))
+        file (io/file temp "services.edn")
+        env  (assoc (into {} (System/getenv))
+                    "ONTAP_RUNTIME_DIR" (str temp "/run")
+                    "ONTAP_STATE_DIR" (str temp "/state"))]
+    (try
+      (load-all! jar "")
+      (doseq [f (.listFiles lib)
+              :when (re-find #"/(clojure|tools\.cli|jna)-[0-9.]+\.jar$" (str f))]
+        (load-all! (str f) (if (re-find #"/jna" (str f)) "com/sun/jna/N" "clojure/")))
+      (spit file services)
+      (ontap env "--help")
+      (ontap env "check" (str file))
+      (ontap env "check" "--format" "edn" (str file))
+      (ontap env "status")
+      (try (NsThread/call "rehearsal" #(life! env (str file))) (catch Throwable _ nil))
+      (finally
+        (run! io/delete-file (reverse (file-seq temp)))))
+    (shutdown-agents)))
