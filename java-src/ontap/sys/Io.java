@@ -20,6 +20,7 @@ public final class Io {
     public static final int O_TRUNC = 01000;
     public static final int O_APPEND = 02000;
     public static final int O_NONBLOCK = 04000;
+    private static final int SPLICE_F_NONBLOCK = 2;
     public static final int O_DIRECTORY = Libc.AARCH64 ? 040000 : 0200000;
     public static final int O_NOFOLLOW = Libc.AARCH64 ? 0100000 : 0400000;
     public static final int O_CLOEXEC = 02000000;
@@ -163,6 +164,22 @@ public final class Io {
         final int[] fds = new int[2];
         Libc.check(Libc.pipe2(fds, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0)), "pipe2", "");
         return new Fd[] {Fd.own(fds[0], "pipe, reading end"), Fd.own(fds[1], "pipe, writing end")};
+    }
+
+    /**
+     * Bytes that wait in a pipe, which keeps them (tee(2)): at most {@code most}, none when nothing waits or all who
+     * write have closed it. Never blocks.
+     */
+    public static byte[] peek(final Fd pipe, final int most) {
+        final Fd[] copy = pipe(true);
+        try (Fd in = copy[0]; Fd out = copy[1]) {
+            final long n = Libc.tee(pipe.raw(), out.raw(), most, SPLICE_F_NONBLOCK);
+            if (n < 0 && again("tee", pipe) == AGAIN) {
+                return new byte[0];
+            }
+            final byte[] bytes = new byte[(int) n];
+            return n > 0 && read(in, bytes, 0, bytes.length) < n ? new byte[0] : bytes;
+        }
     }
 
     /** mkfifo(3); EEXIST when the path is there. */

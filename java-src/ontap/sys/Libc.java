@@ -57,6 +57,8 @@ final class Libc {
 
     static native int pipe2(int[] fds, int flags);
 
+    static native long tee(int from, int to, long most, int flags);
+
     static native int mkfifo(String path, int mode);
 
     static native int mkdir(String path, int mode);

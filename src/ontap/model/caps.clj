@@ -36,19 +36,20 @@
   "The mistake of one item, or nil. In a text each item has a sign; in a vector a name alone means +."
   [path {:keys [op text] n :name} sign-needed?]
   (let [expected (if sign-needed? expected "a capability such as :net_bind_service")
-        bare (str/replace n #"^cap_" "")
-        near (if (and (not= bare n) (numbers bare)) bare (mistake/nearest bare (conj names "all")))]
+        known? (or (numbers n) (= "all" n))]
     (cond
-      (and (or (numbers n) (= "all" n)) op) nil
-      (or (numbers n) (= "all" n))
+      (and known? op) nil
+      known?
       (when sign-needed?
         (mistake/of path {:expected expected :found text :nearest (str "+" n)
                           :says (str (mistake/shown text) " should begin with + or -; did you mean +" n "?")}))
       :else
-      (mistake/of path {:expected expected :found text :nearest near
+      (let [bare (str/replace n #"^cap_" "")
+            near (if (and (not= bare n) (numbers bare)) bare (mistake/nearest bare (conj names "all")))]
+       (mistake/of path {:expected expected :found text :nearest near
                         :says (str "should be " expected "; "
                                    (if (= "" text) "an item is empty" (str (mistake/shown text) " is no capability"))
-                                   (when near (str "; did you mean " near "?")))}))))
+                                   (when near (str "; did you mean " near "?")))})))))
 
 (defn resolve-items
   "The set of names that items [{:op :add|:remove :name}] give, applied from left to right to the empty set;

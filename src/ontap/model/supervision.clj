@@ -18,7 +18,7 @@
     :sup/delay-ms    the next back-off
     :sup/exit        how the last run ended: {:code n} {:signal n} {:unknown true}
     :sup/reason      why it is where it is, a phrase for a person, or nil
-    :sup/early?      it said that it is ready while it was being launched
+    :sup/notified?   it said that it is ready while it was being launched
     :sup/again?      start again once stopped (restart, changed declaration)
     :sup/next        the declaration that replaces this one once it is stopped
     :sup/leave?      forget the service once it is stopped
@@ -312,7 +312,6 @@
                       :address-refused address-refused
                       :link-lost link-lost-early)
      :launching  (row :start want-up-still, :stop stop-later, :restart restart-later
-                      :notified notified-early
                       :launched launched, :launch-failed launch-failed
                       :notified ready-soon, :link-lost link-lost-later)
      :up         (row :start want-up-still, :stop stop-running, :restart restart-running

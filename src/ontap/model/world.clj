@@ -49,8 +49,8 @@
 (defn settle
   "What the state of all allows now: a vector of [name event data]."
   [world]
-  (into (vec (for [[n s] (:world/services world) :when (may-go? world s)]
-               [n :go nil]))
+  (into (reduce-kv (fn [events n s] (if (may-go? world s) (conj events [n :go nil]) events))
+                   [] (:world/services world))
         (for [[n data] (:world/leaving world) :when (may-stop? world n)]
           [n :stop data])))
 

@@ -94,7 +94,7 @@
   going to be for now."
   [sup names reply!]
   (let [all (world/requirements @(:world sup) names)]
-    (doseq [n all] (supervisor/dispatch! sup n :start nil))
+    (supervisor/dispatch-all! sup (map #(vector % :start nil) all))
     (answer-up sup names reply!)))
 
 (defn stop!
@@ -108,7 +108,7 @@
 (defn restart!
   "Restarts `names`, and them alone; replies once they are ready again."
   [sup names reply!]
-  (doseq [n names] (supervisor/dispatch! sup n :restart nil))
+  (supervisor/dispatch-all! sup (map #(vector % :restart nil) names))
   (answer-up sup names reply!))
 
 (defn reload!

@@ -10,7 +10,7 @@
   (:require [clojure.string :as str]
             [ontap.run.paths :as paths])
   (:import (java.nio.charset StandardCharsets)
-           (ontap.sys EventLoop EventLoop$Handler Errno Fd Io SysException UnixSockets
+           (ontap.sys Clock EventLoop EventLoop$Handler Errno Fd Io SysException UnixSockets
                       UnixSockets$Message)))
 
 (set! *warn-on-reflection* true)
@@ -32,16 +32,26 @@
                     {"NOTIFY_SOCKET" (paths/notify-socket paths name)}
                     {})}))
 
+(def ^:private keep-ns
+  "How long the newline stays in the FIFO: until it is written down that the service
+  is ready, the next supervisor needs it."
+  5000000000)
+
 (defn- on-fifo [^EventLoop loop ^Fd fd ready!]
-  (let [buffer (byte-array 256)]
+  (let [buffer (byte-array 256)
+        read!  #(Io/read fd buffer 0 256)]
     (reify EventLoop$Handler
-      (ready [_ events]
-        (let [n (Io/read fd buffer 0 256)]
-          (cond
-            (and (pos? n) (some #(= 10 %) (take n buffer))) (ready!)
-            ;; every holder closed it: nothing will come
-            (zero? n) (.remove loop fd)
-            :else nil))))))
+      (ready [this _]
+        (cond
+          (some #(= 10 %) (Io/peek fd 256))
+          (do (.remove loop fd)
+              (.at loop (+ (Clock/boottimeNanos) (long keep-ns))
+                   #(when (.isOpen fd)
+                      (read!)
+                      (.add loop fd EventLoop/EPOLLIN this)))
+              (ready!))
+          ;; every holder closed it: nothing will come
+          (zero? (read!)) (.remove loop fd))))))
 
 (defn- on-datagram [^Fd fd uid ready!]
   (reify EventLoop$Handler

@@ -72,40 +72,47 @@
       (vswap! (:world sup) assoc-in [:world/services name] s')
       (run! #(perform! sup name %) effects))))
 
-(defn- settle! [sup]
-  (loop []
-    (when-let [events (seq (world/settle @(:world sup)))]
-      (run! #(give! sup %) events)
-      (recur))))
-
 (defn- call-watchers! [sup]
   (doseq [{:keys [when? then] :as w} @(:watchers sup)
           :when (and (contains? @(:watchers sup) w) (when? @(:world sup)))]
     (vswap! (:watchers sup) disj w)
     (then)))
 
-(defn dispatch!
-  "Gives service `name` an event (see `supervision/events`), then all that follows
-  from it for every service. Events that come up meanwhile wait their turn."
-  [sup name event data]
+(defn- drain!
+  "Gives every event that waits; then what the state of all allows, until nothing
+  is left to give."
+  [{:keys [inbox world] :as sup}]
+  (loop []
+    (if-let [e (peek @inbox)]
+      (do (vswap! inbox pop)
+          (give! sup e)
+          (recur))
+      (when-let [events (seq (world/settle @world))]
+        (vswap! inbox into events)
+        (recur)))))
+
+(defn dispatch-all!
+  "Gives events [name event data] (see `supervision/events`), then all that follows
+  from them for every service. Events that come up meanwhile wait their turn."
+  [sup events]
   (let [{:keys [inbox draining]} sup]
-    (vswap! inbox conj [name event data])
+    (vswap! inbox into events)
     (when-not @draining
       (vreset! draining true)
       (try
-        (loop []
-          (when-let [e (peek @inbox)]
-            (vswap! inbox pop)
-            (give! sup e)
-            (settle! sup)
-            (recur)))
+        (drain! sup)
         (finally (vreset! draining false)))
       (call-watchers! sup))))
+
+(defn dispatch!
+  "Gives one event; see `dispatch-all!`."
+  [sup name event data]
+  (dispatch-all! sup [[name event data]]))
 
 (defn settled!
   "Looks again at what may start or stop, after the world itself was changed."
   [sup]
-  (dispatch! sup nil :look nil))
+  (dispatch-all! sup []))
 
 (defn await!
   "Calls `then` once, in the loop's thread, as soon as `when?` holds of the world."
@@ -237,9 +244,9 @@
   [sup services]
   (let [{:keys [gone changed new] :as difference} (world/difference @(:world sup) services)]
     (leave! sup gone {:leave? true})
-    (doseq [s changed] (dispatch! sup (:service/name s) :restart {:service s}))
     (run! #(add! sup %) new)
-    (doseq [s new] (dispatch! sup (:service/name s) :start nil))
+    (dispatch-all! sup (concat (for [s changed] [(:service/name s) :restart {:service s}])
+                               (for [s new] [(:service/name s) :start nil])))
     difference))
 
 (defn hurry!

@@ -17,17 +17,16 @@
 ;; --- the five
 
 (defn- five
-  "The declarations; `turn` is in the environment of `changed`, a role or nil."
-  [mark netns & [changed turn]]
+  "The declarations; `turns`: name -> a number in its environment, to change it."
+  [mark netns turns]
   (for [s [(workloads/declared mark "plain" 11 :user "nobody")
            (workloads/declared mark "ready" 12 :user "daemon" :ready {:fd 3} :requires [(str "plain-" mark)]
                                :exec ["sh" "-c" "echo >&3; exec sleep 3600"])
            (workloads/declared mark "named" 13 :netns netns)
            (workloads/declared mark "logger" 14 :user "bin" :exec ["perl" "-e" workloads/writer]
-                               :log {:max-size "4M"})
+                               :log {:max-size "2M"})
            (workloads/declared mark "host" 15 :netns :host :link "mac0" :uts false)]]
-    (cond-> s
-      (= changed (:name s)) (assoc-in [:env "TURN"] (str turn)))))
+    (assoc-in s [:env "TURN"] (str (get turns (:name s) 0)))))
 
 ;; --- moments: what goes on while the supervisor is killed
 
@@ -40,7 +39,8 @@
 
 (def ^:private moments
   "Moment -> (fn [test] ..) that begins what goes on and waits, by chance, for some of
-  it; gives {:sup spawned :touched names that may change their process}."
+  it; gives {:sup spawned :touched names that may change their process}, and :turns
+  (see `five`) when they are others now."
   {:steady
    (fn [{:keys [sup chance]}]
      (pause! chance 0 300)
@@ -59,11 +59,12 @@
      {:sup sup :touched (cond-> #{pick} (str/starts-with? pick "plain-") (conj (str "ready-" mark)))})
 
    :reload
-   (fn [{:keys [lan sup chance pick mark netns turn]}]
-     (lan/write-file lan (five mark netns pick turn))
-     (asking lan :reload)
-     (pause! chance 0 250)
-     {:sup sup :touched #{pick}})
+   (fn [{:keys [lan sup chance pick mark netns turns]}]
+     (let [turns (update turns pick (fnil inc 0))]
+       (lan/write-file lan (five mark netns turns))
+       (asking lan :reload)
+       (pause! chance 0 250)
+       {:sup sup :touched #{pick} :turns turns}))
 
    :leave
    (fn [{:keys [sup chance names]}]
@@ -97,9 +98,9 @@
 
 (defn- kill-once
   "Kills at `moment`, starts the next supervisor, and judges; the next test."
-  [{:keys [lan mark netns names file lost] :as t} moment]
+  [{:keys [lan mark netns names file] :as t} moment]
   (let [before  (workloads/copies mark)
-        {:keys [sup touched]} ((moments moment) t)
+        {:keys [sup touched turns]} ((moments moment) t)
         _       (lan/end! sup "KILL")
         dead    (workloads/copies mark)
         log     (numbered/judge (str (:dir lan) "/run/log/logger-" mark ".log"))
@@ -117,10 +118,12 @@
     (when (#{:first-start} moment)
       (doseq [[n alive] dead] (is (= alive (after n)) (str n " was started just before, and lives on."))))
     (is (= [] (workloads/untrue rows after)) "What status says is true.")
-    (is (= [] (workloads/orphans lan mark (five mark netns) running netns)) "Nothing is left of what is over.")
+    (is (= [] (workloads/orphans lan mark (five mark netns {}) running netns)) "Nothing is left of what is over.")
     (is (= [] (take 5 (:wrong log))) (str "The log has every line: " (dissoc log :wrong)))
     (apply workloads/ask lan :start names)
-    (assoc t :sup next :lost (+ lost (:lost log)) :cuts (+ (:cuts t) (if (pos? (:lost log)) 1 0)))))
+    (cond-> (-> t (assoc :sup next) (update :lost + (:lost log)))
+      turns       (assoc :turns turns)
+      (:cut? log) (update :cuts inc))))
 
 (defn- kills [n]
   (lan/needs-root!)
@@ -132,7 +135,7 @@
     (println (str "kill-test: ONTAP_TEST_SEED=" seed))
     (workloads/with-named-namespace netns
       (lan/with-lan [lan]
-        (let [services (five mark netns)
+        (let [services (five mark netns {})
               names    (mapv :name services)
               file     (lan/write-file lan services)
               sup      (workloads/up lan mark file)]
@@ -141,14 +144,14 @@
             (let [moves (sequence-of n chance)
                   {:keys [sup lost cuts]}
                   (loop [t {:lan lan :mark mark :netns netns :names names :file file :sup sup :chance chance
-                            :lost 0 :cuts 0}
+                            :turns {} :lost 0 :cuts 0}
                          turn 0]
                     (if-let [moment (get moves turn)]
                       (recur (testing (str "kill " (inc turn) ", " (name moment) ", seed " seed)
-                               (kill-once (assoc t :turn turn :pick (nth names (.nextInt chance 5))) moment))
+                               (kill-once (assoc t :pick (nth names (.nextInt chance 5))) moment))
                              (inc turn))
                       t))]
-              (println (str "kill-test: " lost " lines lost at " cuts " of the cuts that were looked at"))
+              (println (str "kill-test: " lost " lines lost at " cuts " cuts that were looked at"))
               (is (= 0 (lan/end! sup "TERM")) "The last one stops all in order and exits with 0.")
               (is (= {} (workloads/copies mark)) "Nothing lives on.")
               (is (= [] (workloads/orphans lan mark services [] netns)) "Nothing is left."))
