@@ -40,8 +40,8 @@
 
 (defn- ask-to-end!
   "SIGTERM, once: a supervisor that is asked again kills."
-  [{:keys [asked] :as watch}]
-  (when (compare-and-set! asked false true)
+  [{:keys [asked child] :as watch}]
+  (when (and @child (compare-and-set! asked false true))
     (signal! watch 15)))
 
 (defn- broken-off!
@@ -118,8 +118,9 @@
 (defn start!
   "Starts `ontap up FILE` in a session of its own, so that a terminal's Ctrl-C is
   ours alone, with its run-time state in `layout` of `ontap.run.paths`. The loop of
-  `watch` runs by now. Throws SysException."
+  `watch` runs by now. Throws SysException, or the `failure` that came before."
   [{:keys [^EventLoop loop child] :as watch} file env]
+  (some-> (why-not watch) throw)
   (let [words     (into (own-command) ["up" file])
         [out in]  (Io/pipe false)]
     (with-open [^Fd in in
