@@ -11,7 +11,7 @@
 
 (set! *warn-on-reflection* true)
 
-(def version "0.1.0")
+(def version "Of the program; build.clj has it too." "0.1.0")
 
 (defn- usage-error [text] (ex-info text {:kind :exit :status 100}))
 
@@ -29,7 +29,7 @@
         [_ word] (re-find #"Unknown option: \"(.*)\"" complaint)]
     (usage-error (str (if word (str "unknown option " word) (lower-first complaint))
                       (when word (near-text word known))
-                      "; `ontap " name " --help` lists them"))))
+                      "; `ontap " name " --help` lists " (if word "them" "its options")))))
 
 (defn- arity-error [{:keys [name arity] :as command} arguments]
   (let [[least most] arity]

@@ -16,8 +16,8 @@
 
 [ "${UML:-}" = 1 ] && [ -d /run/uml/out ] || { echo 'only inside test/harness/uml' >&2; exit 100; }
 
-for tool in ip jq curl busybox radvd setpriv nsenter pgrep sysctl; do
-  command -v "$tool" >/dev/null || { echo "$tool is not installed (Debian: iproute2 jq curl busybox radvd util-linux procps)"; exit 125; }
+for tool in ip jq curl busybox java setpriv nsenter pgrep sysctl; do
+  command -v "$tool" >/dev/null || { echo "$tool is not installed (Debian: iproute2 jq curl busybox openjdk-17-jre-headless util-linux procps)"; exit 125; }
 done
 
 failed=0
@@ -41,12 +41,15 @@ usable() { # PID inet|inet6
 slaac() { usable "$1" inet6 | grep -q '^fd77:.*/64$'; }
 fetch() { lan curl -gsS --max-time 5 "http://$1:8080/"; }
 
-# The router's advertisements: radvd, in the namespace "lan". (The place where
-# another sender would go.)
+# The router's advertisements, by the project's own sender.
+root=$(cd "$(dirname "$0")/../.." && pwd)
+app=$root/target/ontap
+[ -e "$app/ontap.jar" ] || { echo "$app/ontap.jar is not built: bin/ontap --version builds it"; exit 125; }
 advertise() {
-  printf 'interface lan0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; prefix fd77::/64 { AdvOnLink on; AdvAutonomous on; }; };\n' >/run/radvd.conf
-  chmod 644 /run/radvd.conf
-  lan radvd -n -C /run/radvd.conf -p /run/radvd.pid -m stderr_clean >/run/radvd.log 2>&1 & radvd=$!
+  lan java -Xshare:auto -Xlog:disable -XX:TieredStopAtLevel=1 -XX:-UsePerfData --enable-native-access=ALL-UNNAMED \
+    "-Djna.boot.library.path=$app/native" -Djna.nosys=true -Djna.nounpack=true \
+    -cp "$app/ontap.jar" ontap.ndp.RouterAdvertiser lan0 fd77::/64 >/run/router.log 2>&1 & router=$!
+  within 20 grep -q '^advertising' /run/router.log || { not_ok 'the router advertises'; sed 's/^/#   /' /run/router.log; }
 }
 
 make_lan() {
@@ -236,7 +239,7 @@ case $part in
     make_lan; ontap "$program" ;;
   *) echo 'usage: uml-ipvlan.sh kernel | ontap PROGRAM' >&2; exit 100 ;;
 esac
-kill "$radvd" 2>/dev/null
+kill "$router" 2>/dev/null
 check 'the kernel has complained of nothing' sh -c '! dmesg | grep -E "BUG|WARNING|Oops|refcount|unregister_netdevice"'
 note "ended after $SECONDS s"
 exit "$failed"

@@ -330,12 +330,11 @@ public final class RouterAdvertiser implements AutoCloseable {
 
     /**
      * {@code LINK PREFIX/64…}: advertises the prefixes in the caller's namespace until SIGTERM or SIGINT; says so on
-     * standard output once it hears askers. Exits 100 for wrong words.
+     * standard output once it hears askers. IllegalArgumentException for wrong words.
      */
     public static void main(final String[] words) {
         if (words.length < 2) {
-            System.err.println("usage: ontap.ndp.RouterAdvertiser LINK PREFIX/64 [PREFIX/64...]");
-            System.exit(100);
+            throw new IllegalArgumentException("usage: ontap.ndp.RouterAdvertiser LINK PREFIX/64 [PREFIX/64...]");
         }
         final List<NdpOption> prefixes = new ArrayList<>();
         for (final String text : List.of(words).subList(1, words.length)) {

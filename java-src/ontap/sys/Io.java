@@ -319,6 +319,7 @@ public final class Io {
         Libc.check(Libc.kill(pid, signal), "kill", Integer.toString(pid));
     }
 
+    /** The number of this process, in its own pid namespace. */
     public static int getpid() {
         return Libc.getpid();
     }
@@ -328,14 +329,17 @@ public final class Io {
         return Libc.gettid();
     }
 
+    /** The real uid of the calling thread, as its own user namespace has it. */
     public static int getuid() {
         return Libc.getuid();
     }
 
+    /** The effective uid of the calling thread. */
     public static int geteuid() {
         return Libc.geteuid();
     }
 
+    /** The real gid of the calling thread. */
     public static int getgid() {
         return Libc.getgid();
     }

@@ -27,7 +27,9 @@
                                (str/triml (wrap v 78 (+ indent width 2)))))
                         pairs))))
 
-(defn usage [{:keys [name args options]}]
+(defn usage
+  "One command and its arguments, on one line."
+  [{:keys [name args options]}]
   (str/trimr (str "ontap " name (when (seq options) " [OPTIONS]") " " args)))
 
 (defn command
@@ -40,6 +42,7 @@
        (:summary (tools-cli/parse-opts [] (conj (vec options) table/help-option)))))
 
 (def short-usage
+  "What somebody is told who named no command."
   "usage: ontap COMMAND [ARGUMENTS]; `ontap --help` lists the commands")
 
 (def top

@@ -16,12 +16,16 @@
 
 (defn- layout [env] (paths/layout (paths/runtime-dir env (Io/geteuid))))
 
-(defn up [{:keys [arguments env]}]
+(defn up
+  "Runs the services of a file until it is told to stop. Blocks."
+  [{:keys [arguments env]}]
   (let [file (first arguments)]
     ((requiring-resolve 'ontap.ops.system/up!)
      {:declared #(declared/read-file file) :env env})))
 
-(defn exec [{:keys [arguments env]}]
+(defn exec
+  "Becomes one service of a file: returns only by throwing."
+  [{:keys [arguments env]}]
   (let [[file name] arguments
         services (declared/services! file)
         service  (some #(when (= name (:service/name %)) %) services)]
@@ -34,7 +38,9 @@
                         {:kind :exit :status 102}))))
     ((requiring-resolve 'ontap.ops.become/exec!) service env)))
 
-(defn check [{:keys [arguments options]}]
+(defn check
+  "Prints what would be made of a file's services. Touches nothing."
+  [{:keys [arguments options]}]
   (let [services (declared/services! (first arguments))
         plan     ((requiring-resolve 'ontap.model.plan/of) services)]
     (if (= "edn" (:format options))
@@ -42,7 +48,9 @@
       (lines! ((requiring-resolve 'ontap.model.plan/words) plan)))
     0))
 
-(defn status [{:keys [arguments options env]}]
+(defn status
+  "Prints the services of the running `ontap up`: a table of all, the facts of those named."
+  [{:keys [arguments options env]}]
   (let [rows (client/ask (layout env) {:command :status :names (vec arguments)})]
     (cond
       (= "edn" (:format options)) (prn rows)
@@ -55,11 +63,19 @@
   (lines! (status/table (client/ask (layout env) {:command command :names (vec arguments)})))
   0)
 
-(defn start [parsed] (asked :start parsed))
-(defn stop [parsed] (asked :stop parsed))
-(defn restart [parsed] (asked :restart parsed))
+(defn start
+  "Starts services and prints how they are then. Blocks until they are ready."
+  [parsed] (asked :start parsed))
+(defn stop
+  "Stops services and prints how they are then. Blocks until they are down."
+  [parsed] (asked :stop parsed))
+(defn restart
+  "Restarts services and prints how they are then. Blocks until they are ready."
+  [parsed] (asked :restart parsed))
 
-(defn reload [{:keys [env]}]
+(defn reload
+  "Has the running `ontap up` read its file again, and prints what that changed."
+  [{:keys [env]}]
   (let [{:keys [stopped changed started same]} (client/ask (layout env) {:command :reload})
         say (fn [word names]
               (when (seq names) (println (str word ": " (str/join ", " names)))))]
@@ -69,10 +85,14 @@
     (println (str (count same) " left alone"))
     0))
 
-(defn logs [{:keys [arguments options env]}]
+(defn logs
+  "Prints the log of a service; with --follow it blocks, and goes on until it is ended."
+  [{:keys [arguments options env]}]
   (let [[row] (client/ask (layout env) {:command :status :names (vec arguments)})]
     ((requiring-resolve 'ontap.ops.log-reader/show!) (:log row) options)
     0))
 
-(defn demo [{:keys [env]}]
+(defn demo
+  "Shows all of it on a LAN of its own. Blocks."
+  [{:keys [env]}]
   ((requiring-resolve 'ontap.ops.demo/run!) env))

@@ -19,7 +19,9 @@
    [126 "the program of a service is not executable"]
    [127 "the program of a service was not found"]])
 
-(def help-option ["-h" "--help" "Show this"])
+(def help-option
+  "The option that every command has."
+  ["-h" "--help" "Show this"])
 
 (def ^:private format-option
   ["-f" "--format FORMAT" "text (for a person) or edn (for a program)"
@@ -27,6 +29,7 @@
    :validate [#{"text" "edn"} "should be text or edn"]])
 
 (def commands
+  "Every command, in the order of the help."
   [{:name "up" :args "FILE" :arity [1 1]
     :doc "Run every declared service, supervised, in the foreground"
     :about ["Each service runs in a network and hostname namespace of its own, on a link of the port it names, as its own user. SIGTERM stops all, in order, and exits 0; SIGHUP reads FILE again (see reload)."
@@ -66,7 +69,7 @@
     :doc "Show all of it on a LAN of its own, touching nothing of the machine"
     :options [] :run 'ontap.cli.run/demo}])
 
-(def command-names (mapv :name commands))
+(def command-names "Their names, in the same order." (mapv :name commands))
 
 (defn command
   "The command called `name`, or nil."

@@ -8,7 +8,7 @@
   of the link or address; :event/overflow means that events were lost and the
   inventory has to be read anew.")
 
-(def empty-inventory {:inv/links {} :inv/addresses {}})
+(def empty-inventory "Before any event." {:inv/links {} :inv/addresses {}})
 
 (defn- drop-namespace [m nsid]
   (reduce-kv (fn [m k _] (if (= nsid (first k)) (dissoc m k) m)) m m))
@@ -40,7 +40,9 @@
   [inventory nsid index]
   (vals (get-in inventory [:inv/addresses [nsid index]])))
 
-(defn link [inventory nsid index]
+(defn link
+  "The link `index` in namespace `nsid`, or nil."
+  [inventory nsid index]
   (get-in inventory [:inv/links [nsid index]]))
 
 (defn link-names

@@ -177,6 +177,11 @@
 (defn- stop-later [s data _]
   (-> (want-down s data) (effect [:record])))
 
+(defn- stop-launching
+  "Nothing is written down here: the launch itself is writing."
+  [s data _]
+  (want-down s data))
+
 (defn- stop-addressing [s data now]
   (-> (want-down s data) (effect [:cancel :address]) (clean now)))
 
@@ -311,7 +316,7 @@
                       :addressed addressed, :address-late address-late
                       :address-refused address-refused
                       :link-lost link-lost-early)
-     :launching  (row :start want-up-still, :stop stop-later, :restart restart-later
+     :launching  (row :start want-up-still, :stop stop-launching, :restart restart-later
                       :launched launched, :launch-failed launch-failed
                       :notified ready-soon, :link-lost link-lost-later)
      :up         (row :start want-up-still, :stop stop-running, :restart restart-running

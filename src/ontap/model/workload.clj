@@ -12,7 +12,9 @@
   where there is one."
   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
-(def guix-path "/run/current-system/profile/bin:/run/current-system/profile/sbin")
+(def guix-path
+  "What comes before `default-path` on a Guix System."
+  "/run/current-system/profile/bin:/run/current-system/profile/sbin")
 
 (defn identity-of
   "The identity of `service`. `user` is {:uid :gid :name :home :shell} of the

@@ -54,7 +54,8 @@
         (not= 1 (:ontap/v request))     {:error (str "a request should have :ontap/v 1, has "
                                                      (pr-str (:ontap/v request)))}
         :else                           {:request request}))
-    (catch Exception e {:error (str "unreadable request: " (ex-message e))})))
+    (catch Exception e {:error (str "unreadable request: " (ex-message e))})
+    (catch StackOverflowError _ {:error "unreadable request: it is nested too deeply"})))
 
 (defn- answer!
   "Hands the request to `handle`, which calls back once, now or later."
@@ -89,6 +90,7 @@
                   (some #(= 10 %) (take n buffer))
                   (do
                     (some->> (get-in @clients [fd :timer]) (.cancel loop))
+                    (vswap! clients assoc-in [fd :asked?] true)
                     ;; from now on the only news is that the client went away
                     (.modify loop fd EventLoop/EPOLLRDHUP)
                     (answer! loop clients fd handle (.toString text StandardCharsets/UTF_8)))
@@ -99,13 +101,23 @@
   (let [uid (.uid (UnixSockets/peerCred fd))]
     (or (zero? uid) (= uid (Io/geteuid)))))
 
+(defn- make-room!
+  "Ends the connection that has said nothing for the longest time, when there are too
+  many: one that asks is not kept out by those that do not."
+  [loop clients]
+  (when-let [silent (and (<= max-clients (count @clients))
+                         (seq (remove (comp :asked? val) @clients)))]
+    (end! loop clients (key (apply min-key (comp :since val) silent)))))
+
 (defn- accept! [^EventLoop loop clients ^Fd listener handle]
   (when-let [^Fd fd (UnixSockets/accept listener)]
-    (if (and (< (count @clients) max-clients) (admit? fd))
-      (do
+    (if (and (admit? fd)
+             (do (make-room! loop clients)
+                 (< (count @clients) max-clients)))
+      (let [now (Clock/boottimeNanos)]
         (vswap! clients assoc fd
-                {:timer (.at loop (+ (Clock/boottimeNanos) (long patience-ns))
-                             #(end! loop clients fd))})
+                {:since now
+                 :timer (.at loop (+ now (long patience-ns)) #(end! loop clients fd))})
         (.add loop fd EventLoop/EPOLLIN (on-client loop clients fd handle)))
       (.close fd))))
 

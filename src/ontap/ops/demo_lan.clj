@@ -15,10 +15,10 @@
 
 (set! *warn-on-reflection* true)
 
-(def port "up0")
+(def port "The name of the port that services of the demonstration use." "up0")
 (def ^:private other-end "lan0")
 (def prefix "What the router advertises." "fd00:77::/64")
-(def router-addresses [["10.77.0.1" 24] ["fd00:77::1" 64]])
+(def router-addresses "[address prefix-length] of the router, each family once." [["10.77.0.1" 24] ["fd00:77::1" 64]])
 
 (defn- ip ^InetAddress [text] (InetAddress/getByName text))
 

@@ -116,9 +116,9 @@
     (follow-end! watch pidfd (fn [found] (vreset! status found) (done)))))
 
 (defn start!
-  "Starts `ontap up FILE` in a session of its own, so that a terminal's Ctrl-C is
-  ours alone, with its run-time state in `layout` of `ontap.run.paths`. The loop of
-  `watch` runs by now. Throws SysException, or the `failure` that came before."
+  "Starts `ontap up FILE`, with the variables `env`, in a session of its own, so that
+  a terminal's Ctrl-C is ours alone. The loop of `watch` runs by now. Throws
+  SysException, or the `failure` that came before."
   [{:keys [^EventLoop loop child] :as watch} file env]
   (some-> (why-not watch) throw)
   (let [words     (into (own-command) ["up" file])

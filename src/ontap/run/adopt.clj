@@ -15,10 +15,11 @@
             [ontap.run.leftovers :as leftovers]
             [ontap.run.log-watch :as log-watch]
             [ontap.run.parts :as parts]
+            [ontap.run.readiness :as readiness]
             [ontap.run.supervisor :as supervisor])
   (:import (java.nio.charset StandardCharsets)
            (java.nio.file Files Path)
-           (ontap.sys Io PidFd Procs Procs$Proc SysException)))
+           (ontap.sys Fd Io PidFd Procs Procs$Proc SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -39,21 +40,29 @@
                #"\u0000")
     (catch java.io.IOException _ [])))
 
+(def ^:private tick-ms
+  "USER_HZ, which is 100 wherever there is a JVM."
+  10)
+
 (defn- launched-as?
-  "Was process `p` started as the workload `name`: leader of its session, with our
-  ONTAP_NAME?"
-  [^Procs$Proc p name]
+  "Was process `p` started as the workload of that record: after it was written,
+  leader of its session, with our ONTAP_NAME? `uid`: the workload's."
+  [^Procs$Proc p {:record/keys [name at-ms]} uid]
   (and (= (.pid p) (.session p))
+       (<= (- (or at-ms 0) tick-ms) (* tick-ms (.startTicks p)))
+       (contains? (hash-set 0 uid) (some-> (Io/stat (str "/proc/" (.pid p))) .uid))
        (some #{(str "ONTAP_NAME=" name)} (environ (.pid p)))))
 
 (defn- spawned-unwritten
   "The workload of a record that was written before it was spawned, if it lives.
   The number of a namespace is used again after its end, so that alone proves
   nothing."
-  ^Procs$Proc [{:record/keys [name netns]}]
-  (some #(when-let [p (Procs/stat (int %))]
-           (when (launched-as? p name) p))
-        (if netns (leftovers/pids {:netns netns}) (Procs/all))))
+  ^Procs$Proc [{:record/keys [service netns] :as record}]
+  (let [uid (try (:identity/uid (launch/identity! service))
+                 (catch clojure.lang.ExceptionInfo _ 0))]
+    (some #(when-let [p (Procs/stat (int %))]
+             (when (launched-as? p record uid) p))
+          (if netns (leftovers/pids {:netns netns}) (Procs/all)))))
 
 (defn- living ^Procs$Proc [{:record/keys [phase pid ticks] :as record}]
   (case phase
@@ -78,24 +87,27 @@
   (vswap! (:world sup) assoc-in [:world/services (-> s :service :service/name)] s))
 
 (defn- join-group!
-  "Its control group again, also when it was not yet in it."
-  [cgroup pid]
+  "Its control group again: the workload, and what it has forked, may not have been in
+  it yet."
+  [{:record/keys [cgroup netns]} pid]
   (when cgroup
-    (when-not (some #{pid} (cgroup/pids cgroup))
-      (try (cgroup/add! cgroup pid) (catch SysException _ nil)))))
+    (let [there (set (cgroup/pids cgroup))]
+      (doseq [p (leftovers/pids {:netns netns :pid pid})
+              :when (not (there p))]
+        (try (cgroup/add! cgroup p) (catch SysException _ nil))))))
 
 (defn- take-up! [sup {:record/keys [name service netns cgroup state since-epoch-ms] :as record}
-                 ^Procs$Proc p]
+                 ^Procs$Proc p ^Fd pidfd]
   (let [pid        (.pid p)
-        attachment (try ((-> sup :kernel :find) pid service)
+        attachment (try (or ((-> sup :kernel :find) pid service) ::gone)
                         (catch SysException e
                           (parts/note! sup :warning name (ex-message e))
                           nil))
-        said?      (or (nil? (:service/ready service)) (= :ready state))
-        pidfd      (PidFd/open pid)]
-    (join-group! cgroup pid)
+        said?      (or (nil? (:service/ready service)) (= :ready state))]
+    (join-group! record pid)
     (parts/hold! sup name
-                 :attachment (assoc attachment :attachment/netns netns)
+                 :attachment (assoc (when (map? attachment) attachment)
+                                    :attachment/netns netns)
                  :pid pid :ticks (.startTicks p) :cgroup cgroup
                  :since-epoch-ms (or since-epoch-ms (System/currentTimeMillis)))
     (put! sup (-> (resumed record (if said? :ready :up) (parts/now-ms))
@@ -109,7 +121,9 @@
     ;; what was asked of it before goes on
     (cond
       (= :down (:record/want record)) (supervisor/leave! sup [name] nil)
-      (:record/again? record)         (parts/tell! sup name :restart))))
+      (:record/again? record)         (parts/tell! sup name :restart)
+      (= ::gone attachment)           (parts/tell! sup name :link-lost
+                                                   {:reason "its link is gone"}))))
 
 (defn- leftover-attachment
   "The attachment of a run whose workload is gone but whose namespace others keep
@@ -130,24 +144,39 @@
   (put! sup (resumed record :ready (parts/now-ms)))
   (parts/tell! sup name :exited {:exit {:unknown true}}))
 
-(defn- at-rest! [sup {:record/keys [name state want] :as record}]
+(defn- at-rest! [sup {:record/keys [name service state want cgroup] :as record}]
+  ;; what an attempt had prepared that came to nothing
+  (when cgroup (cgroup/remove! cgroup))
+  (readiness/clear! (:paths sup) (:loop sup) service nil)
   (if (supervision/at-rest? state)
     (put! sup (resumed record state (parts/now-ms)))
     (do
       (put! sup (resumed record :down (parts/now-ms)))
       (when (= :up want) (parts/tell! sup name :start)))))
 
+(defn- remove-stale! [sup {:record/keys [name service]}]
+  (try ((-> sup :kernel :remove-stale) service)
+       (catch SysException e
+         (parts/note! sup :warning name (ex-message e)))))
+
+(defn- bury-or-rest! [sup {:record/keys [phase service] :as record}]
+  ;; a link in a namespace of its own went with it; in a shared one it stayed
+  (when-not (true? (:service/netns service))
+    (remove-stale! sup record))
+  (if (or (= :running phase)
+          (and (= :intent phase) (leftover-attachment sup record)))
+    (bury! sup record)
+    (at-rest! sup record)))
+
 (defn adopt!
   "Takes up every workload of `records` (`ontap.run.record`), and buries those that
   are over. In the loop's thread; blocks for the kernel only."
   [sup records]
-  (doseq [{:record/keys [phase service] :as record} records]
-    (if-let [p (living record)]
-      (take-up! sup record p)
-      (do
-        ;; a link in a namespace of its own went with it; in a shared one it stayed
-        (when-not (true? (:service/netns service))
-          ((-> sup :kernel :remove-stale) service))
-        (if (= :running phase)
-          (bury! sup record)
-          (at-rest! sup record))))))
+  (doseq [record records]
+    (let [p     (living record)
+          pidfd (when p (try (PidFd/open (.pid p)) (catch SysException _ nil)))]
+      (if pidfd
+        (take-up! sup record p pidfd)
+        (bury-or-rest! sup record))))
+  (when-let [base (:base sup)]
+    (run! cgroup/remove! (cgroup/stale base #(Procs/stat (int %))))))

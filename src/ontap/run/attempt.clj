@@ -12,7 +12,7 @@
             [ontap.run.paths :as paths]
             [ontap.run.readiness :as readiness]
             [ontap.run.work :as work])
-  (:import (ontap.sys EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Signals
+  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Signals
                       SysException)))
 
 (set! *warn-on-reflection* true)
@@ -64,6 +64,11 @@
         (.signaled status) {:signal (Signals/name (.code status))}
         :else              {:code (.code status)}))
 
+(def ^:private reaped-limit-ns
+  "How long the parent of an adopted workload may take to reap it, which is when the
+  kernel tells how it ended."
+  1000000000)
+
 (defn follow!
   "Follows the workload of `name` by `pidfd`, which it owns from now on; its end
   becomes :exited. `child?`: it is this process's own child."
@@ -71,12 +76,20 @@
   (parts/hold! sup name :pidfd pidfd)
   (.add ^EventLoop (:loop sup) pidfd EventLoop/EPOLLIN
         (reify EventLoop$Handler
-          (ready [_ _]
-            (let [status (if child? (PidFd/reap pidfd) (PidFd/info pidfd))]
-              (.remove ^EventLoop (:loop sup) pidfd)
-              (.close pidfd)
-              (parts/drop! sup name :pidfd)
-              (parts/tell! sup name :exited {:exit (exit-data status)}))))))
+          (ready [_ events]
+            (let [status #(if child? (PidFd/reap pidfd) (PidFd/info pidfd))
+                  ended! (fn [status]
+                           (when (.isOpen pidfd)
+                             (.remove ^EventLoop (:loop sup) pidfd)
+                             (.close pidfd)
+                             (parts/drop! sup name :pidfd)
+                             (parts/tell! sup name :exited {:exit (exit-data status)})))
+                  now    (status)]
+              (if (or now child? (pos? (bit-and events EventLoop/EPOLLHUP)))
+                (ended! now)
+                (do (.modify ^EventLoop (:loop sup) pidfd 0)
+                    (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) (long reaped-limit-ns))
+                         #(when (.isOpen pidfd) (ended! (status)))))))))))
 
 (defn follow-readiness!
   "Listens to what the workload of `service`, run by `uid`, says of its readiness."

@@ -82,6 +82,15 @@
   [dir]
   (str dir "/cgroup.events"))
 
+(defn stale
+  "The groups below `base` that a process made which lives no more (their names have
+  its pid). `lives?`: of a pid."
+  [^String base lives?]
+  (for [^File f (.listFiles (File. base))
+        :let  [[_ pid] (re-matches #"ontap-.+-(\d+)-\d+" (.getName f))]
+        :when (and pid (not (lives? (parse-long pid))))]
+    (.getPath f)))
+
 (defn remove!
   "Removes the empty group `dir`; gone or not empty is fine."
   [dir]

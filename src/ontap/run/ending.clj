@@ -30,8 +30,8 @@
   [sup name then]
   (let [{:keys [attachment ns-ended?]} (parts/handle sup name)]
     (cond
-      (or (nil? attachment) ns-ended?)      (then)
-      (nil? (:attachment/netns attachment)) (remove-link! sup name attachment then)
+      (or (nil? (:attachment/index attachment)) ns-ended?) (then)
+      (nil? (:attachment/netns attachment))               (remove-link! sup name attachment then)
       :else
       (let [limit (.at ^EventLoop (:loop sup)
                        (* 1000000 (+ (parts/now-ms) namespace-end-limit-ms))

@@ -9,7 +9,9 @@
 
 (set! *warn-on-reflection* true)
 
-(def points #{"link-made" "intent-written" "spawned" "pid-written" "log-cut" "half-stopped"})
+(def points
+  "Every point there is."
+  #{"link-made" "intent-written" "spawned" "pid-written" "log-cut" "half-stopped"})
 
 (def ^:private asked (delay (System/getenv "ONTAP_HALT_AT")))
 

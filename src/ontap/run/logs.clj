@@ -28,10 +28,12 @@
       (catch Throwable t (.close fd) (throw t)))))
 
 (defn- copy-all!
-  "Copies what `from` holds, from its offset to the end; bytes copied."
-  [^Fd from ^Fd to ^bytes buffer]
+  "Copies what `from` holds, from its offset to the end; bytes copied. `last-byte`, a
+  volatile, has the last one."
+  [^Fd from ^Fd to ^bytes buffer last-byte]
   (loop [total 0]
     (let [n (Io/read from buffer 0 (alength buffer))]
+      (when (pos? n) (vreset! last-byte (aget buffer (dec n))))
       (if (pos? n)
         (do (Io/writeAll to (if (= n (alength buffer))
                               buffer
@@ -51,13 +53,16 @@
                     to   (Io/open temp (bit-or Io/O_RDWR Io/O_CREAT Io/O_TRUNC) 0640)]
           (Io/fchown to (.uid st) (.gid st))
           (let [buffer (byte-array chunk-bytes)
-                moved  (copy-all! from to buffer)
+                end    (volatile! 10)
+                moved  (copy-all! from to buffer end)
                 line   (str "ontap: " stamp ": the log was cut here, at its bound of "
                             max-bytes " bytes\n")]
             (Io/rename temp old)
             (halt/point! "log-cut" name)
             ;; whatever came while the rename went on
-            (let [late (copy-all! from to buffer)]
+            (let [late (copy-all! from to buffer end)
+                  ;; a line of its own, also when the writer's was not at its end
+                  line (if (= 10 @end) line (str "\n" line))]
               ;; said before it is done: a cut that nobody finished is done again
               (Io/writeAll to (.getBytes line StandardCharsets/UTF_8))
               (Io/ftruncate from 0)

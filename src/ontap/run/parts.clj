@@ -36,10 +36,14 @@
   [sup name]
   (get @(:handles sup) name))
 
-(defn hold! [sup name & kvs]
+(defn hold!
+  "Adds `kvs` to what is held of the current run of `name`."
+  [sup name & kvs]
   (vswap! (:handles sup) update name #(apply assoc % kvs)))
 
-(defn drop! [sup name & ks]
+(defn drop!
+  "Takes `ks` out of what is held of the current run of `name`; closes nothing."
+  [sup name & ks]
   (vswap! (:handles sup) update name #(apply dissoc % ks)))
 
 (defn note!
@@ -69,8 +73,9 @@
      (merge {:record/boot-id        (:boot-id sup)
              :record/name           name
              :record/phase          (phase (:sup/state s))
-             :record/want           (:sup/want s)
-             :record/again?         (boolean (:sup/again? s))
+             ;; one that leaves is forgotten: the next file says whether it is wanted
+             :record/want           (if (:sup/leave? s) :up (:sup/want s))
+             :record/again?         (boolean (or (:sup/again? s) (:sup/leave? s)))
              :record/state          (:sup/state s)
              :record/service        service
              :record/netns          (:attachment/netns attachment)
@@ -79,5 +84,6 @@
              :record/ticks          ticks
              :record/runs           (:sup/runs s)
              :record/restarts       (:sup/restarts s)
-             :record/since-epoch-ms since-epoch-ms}
+             :record/since-epoch-ms since-epoch-ms
+             :record/at-ms          (now-ms)}
             more))))

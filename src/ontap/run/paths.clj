@@ -70,6 +70,17 @@
   (or (-> service :service/log :file)
       (str (:paths/log paths) "/" (:service/name service) ".log")))
 
-(defn ready-fifo [paths name] (str (:paths/ready paths) "/" name))
-(defn notify-socket [paths name] (str (:paths/notify paths) "/" name))
-(defn record-file [paths name] (str (:paths/services paths) "/" name ".edn"))
+(defn ready-fifo
+  "The FIFO on which service `name` says that it is ready."
+  [paths name]
+  (str (:paths/ready paths) "/" name))
+
+(defn notify-socket
+  "The NOTIFY_SOCKET of service `name`."
+  [paths name]
+  (str (:paths/notify paths) "/" name))
+
+(defn record-file
+  "What is written down about service `name`."
+  [paths name]
+  (str (:paths/services paths) "/" name ".edn"))

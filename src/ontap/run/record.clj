@@ -4,11 +4,11 @@
   take the workloads up again: one EDN file per service, replaced atomically.
 
   Keys: :record/v 1, :record/boot-id, :record/name, :record/phase
-  (:intent before the workload is spawned, :running after, :rest), :record/want,
-  :record/ready?, :record/service (the declaration), :record/netns {:dev :ino} of
-  a namespace of its own, :record/pid and :record/ticks (start time, clock ticks,
-  of proc_pid_stat(5)), :record/cgroup, :record/link {:nsid :index :name :kind},
-  :record/runs, :record/restarts, :record/since-epoch-ms."
+  (:intent before the workload is spawned, :running after, :rest), :record/state,
+  :record/want, :record/again?, :record/service (the declaration), :record/netns
+  {:dev :ino} of a namespace of its own, :record/pid and :record/ticks (start time,
+  clock ticks, of proc_pid_stat(5)), :record/cgroup, :record/runs, :record/restarts,
+  :record/since-epoch-ms, :record/at-ms (CLOCK_BOOTTIME of the writing)."
   (:require [clojure.edn :as edn]
             [ontap.run.paths :as paths])
   (:import (ontap.sys Fd Io)

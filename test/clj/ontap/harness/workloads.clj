@@ -144,23 +144,6 @@
   [{:keys [lines seen]}]
   (str/join "\n" (concat @seen lines)))
 
-(defn await-settled
-  "Waits until no service of `lan`, whose supervisor is `spawned`, is on its way to
-  another state; its status."
-  [lan spawned]
-  (let [rows (volatile! nil)]
-    (try
-      (testing/wait-for "services that have settled" 60000
-        #(do (when-not (.isAlive ^Process (:process spawned))
-               (throw (ex-info "the supervisor ended" {})))
-             (vreset! rows (status lan))
-             (when (and (seq @rows) (every? #{:ready :down :failed :done} (map :state (vals @rows))))
-               @rows)))
-      (catch clojure.lang.ExceptionInfo e
-        (throw (ex-info (str (ex-message e) "; it said:\n" (said spawned)
-                             "\nand the state is " (pr-str (update-vals @rows (juxt :state :reason))))
-                        {}))))))
-
 ;; --- what is wrong
 
 (defn untrue
@@ -178,6 +161,35 @@
      (str name ", " state ", pid " pid ": " wrong ": " (pr-str alive)))
    (for [name (remove (set (keys rows)) (keys copies))]
      (str name " is not in status and lives: " (pr-str (copies name))))))
+
+(defn await-settled
+  "Waits until no service of `lan`, whose supervisor is `spawned`, is on its way to
+  another state; its status."
+  [lan spawned]
+  (let [rows (volatile! nil)]
+    (try
+      (testing/wait-for "services that have settled" 60000
+        #(do (when-not (.isAlive ^Process (:process spawned))
+               (throw (ex-info "the supervisor ended" {})))
+             (vreset! rows (status lan))
+             (when (and (seq @rows) (every? #{:ready :down :failed :done} (map :state (vals @rows))))
+               @rows)))
+      (catch clojure.lang.ExceptionInfo e
+        (throw (ex-info (str (ex-message e) "; it said:\n" (said spawned)
+                             "\nand the state is " (pr-str (update-vals @rows (juxt :state :reason))))
+                        {}))))))
+
+(defn await-truth
+  "What `await-settled` gives, and `copies` of `mark`, once the one is true of the other; a
+  process may just be ending. After 10 s, both as they are: [rows copies]."
+  [lan spawned mark]
+  (let [end (+ (System/nanoTime) 10000000000)]
+    (loop []
+      (let [rows   (await-settled lan spawned)
+            copies (copies mark)]
+        (if (or (empty? (untrue rows copies)) (pos? (- (System/nanoTime) end)))
+          [rows copies]
+          (do (Thread/sleep 20) (recur)))))))
 
 (defn- links
   "[name alias] of the macvlan links in the network namespace of `words`' making."

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.address-test
+  "Texts and numbers of addresses: what is read, what is refused, the canonical text."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is]]
             [clojure.test.check.clojure-test :refer [defspec]]

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.addressing-test
+  "When a link's addresses are good enough to start with, and which are shown."
   (:require [clojure.test :refer [deftest is testing]]
             [ontap.model.addressing :as addressing]))
 

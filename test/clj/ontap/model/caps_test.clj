@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.caps-test
+  "Capabilities: lists with + and -, what they mean, and what is refused."
   (:require [clojure.set :as set]
             [clojure.string :as str]
             [clojure.test :refer [are deftest is]]

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.declaration-test
+  "The text of a declaration: what is read, what is refused and where, whatever the text is."
   (:require [clojure.spec.alpha :as s]
             [clojure.test :refer [are deftest is]]
             [clojure.test.check.clojure-test :refer [defspec]]

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.mistake-test
+  "Mistakes: the nearest word, the sentence, the place, one line for each."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is]]
             [clojure.test.check.clojure-test :refer [defspec]]

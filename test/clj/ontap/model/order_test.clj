@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.order-test
+  "The order of starting, and the cycles that have none."
   (:require [clojure.test :refer [are deftest is]]
             [clojure.test.check.clojure-test :refer [defspec]]
             [clojure.test.check.generators :as gen]

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.plan-test
+  "The plan of services, as data and in words."
   (:require [clojure.spec.alpha :as s]
             [clojure.test :refer [deftest is]]
             [ontap.model.check :as check]

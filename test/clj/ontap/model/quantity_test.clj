@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.quantity-test
+  "Durations, sizes, masks, limits and signals: what is read and what is refused."
   (:require [clojure.test :refer [are deftest]]
             [clojure.test.check.clojure-test :refer [defspec]]
             [clojure.test.check.generators :as gen]

@@ -108,7 +108,7 @@
                               [:gone nil 1 :down [[:record]]]])
            "it is stopped while it is being launched"
            (into (vec (take 3 to-up))
-                 [[:stop nil 5 :launching [[:record]]]
+                 [[:stop nil 5 :launching []]
                   [:launched {:pid 7} 5 :stopping [[:record] [:signal "TERM"] [:timer :stop 510]]]])
            "it is stopped while its link is being made"
            (into (vec (take 2 to-up))
@@ -306,6 +306,7 @@
       (not (contains? supervision/states state)) "its state is a state"
       (> (get kinds :launch 0) (if (= :launching state) 1 0)) "it is launched only on the way to :launching"
       (and (= :launching state) (not= :launching (:sup/state s)) (not (kinds :launch))) "who enters :launching launches"
+      (and (= :launching (:sup/state s) state) (kinds :record)) "nothing is written while the launch writes"
       (and (kinds :attach) (not= :attaching state)) "it is attached only on the way to :attaching"
       (and (kinds :sweep) (not= :cleaning state)) "it is swept only on the way to :cleaning"
       (and (= :cleaning state) (not= :cleaning (:sup/state s)) (not (kinds :sweep))) "who enters :cleaning is swept"

@@ -1,5 +1,6 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.workload-test
+  "What a workload is given: its identity, its environment, the command in front of it."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is]]
             [ontap.model.workload :as workload]))

@@ -105,8 +105,7 @@
         dead    (workloads/copies mark)
         log     (numbered/judge (str (:dir lan) "/run/log/logger-" mark ".log"))
         next    (workloads/up lan mark file)
-        rows    (workloads/await-settled lan next)
-        after   (workloads/copies mark)
+        [rows after] (workloads/await-truth lan next mark)
         running (for [[n r] rows :when (= :ready (:state r))] n)]
     (doseq [n names
             :let [untouched? (not (touched n))]]
