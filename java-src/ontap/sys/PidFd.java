@@ -85,7 +85,8 @@ public final class PidFd {
         }
     }
 
-    private static ExitStatus ofWait(final int status) {
+    /** What wait(2) gives, taken apart. */
+    static ExitStatus ofWait(final int status) {
         final int signal = status & SIGNAL_BITS;
         return signal != 0 ? new ExitStatus(true, signal) : new ExitStatus(false, status >> 8 & EXIT_BITS);
     }

@@ -41,6 +41,29 @@ public final class Procs {
         }
     }
 
+    /**
+     * How the process that started at {@code startTicks} ended, as long as it is a zombie: the kernel shows that (field
+     * exit_code, Linux 3.5) before the parent reaps it, to those who may trace it. Null when it runs, has been reaped,
+     * or this process is not root (of its user namespace), to whom alone all is shown.
+     */
+    public static PidFd.ExitStatus exitOfZombie(final int pid, final long startTicks) {
+        if (Io.geteuid() != 0) {
+            return null;
+        }
+        try {
+            final String line = read("/proc/" + pid + "/stat").strip();
+            final Proc proc = parse(line);
+            return proc.state() == 'Z' && proc.startTicks() == startTicks
+                    ? PidFd.ofWait(Integer.parseInt(line.substring(line.lastIndexOf(' ') + 1)))
+                    : null;
+        } catch (SysException e) {
+            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ESRCH) {
+                return null;
+            }
+            throw e;
+        }
+    }
+
     /** Reads a line of /proc/PID/stat; IllegalArgumentException when it is none. */
     static Proc parse(final String line) {
         final int open = line.indexOf('(');

@@ -54,7 +54,8 @@
   (let [conf #(sysctl! (str "ipv6/conf/" link "/" %1) %2)]
     (if (= :none method)
       (conf "disable_ipv6" "1")
-      (do (stable-secret! link secret)
+      (do (conf "disable_ipv6" "0") ; a machine may have it off by default
+          (stable-secret! link secret)
           (case method
             :slaac  (do (conf "accept_ra" "1") (conf "autoconf" "1") (conf "use_tempaddr" "0"))
             ;; a router may still tell the way out, but gives no further address

@@ -1,6 +1,7 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.spec
-  "The shapes of the data that leaves `model`, as specs: services, mistakes, plans, the environment.
+  "The shapes of the data between the rooms, as specs; doc/data.md tells them in words. Here are those of declarations;
+  those of running services are in `ontap.model.spec-of-life`.
   Only tests and a REPL load this file: the program's own path works from the tables and starts faster."
   (:require [clojure.spec.alpha :as s]
             [clojure.string :as str]

@@ -82,3 +82,12 @@
   (-> (limits-argv service prlimit)
       (into (identity-argv service identity setpriv))
       (into (:service/exec service))))
+
+(defn joining-argv
+  "The command `argv` with one in front that puts itself into a control group first:
+  `procs` is the cgroup.procs to write to. A shell adds to the environment, so it is
+  given again: `env` is a list of K=V. `tools`: {:sh path :env path}."
+  [argv procs env {:keys [sh] env-tool :env}]
+  (-> [sh "-c" "echo 0 >\"$0\" && exec \"$@\"" procs env-tool "-i" "--"]
+      (into env)
+      (into argv)))

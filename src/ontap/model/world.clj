@@ -65,13 +65,25 @@
                                      (:service/requires service)))]
           (str "requires " (apply str (interpose ", " open))))))))
 
+(defn idle?
+  "Does nothing more come of service `name` before something else happens: a port
+  appears, somebody starts what it requires, a back-off is over?"
+  [world name]
+  (let [{:keys [service] :as s} (get-in world [:world/services name])]
+    (case (:sup/state s)
+      (nil :ready :down :failed :done :backoff) true
+      :waiting (or (not (contains? (:world/ports world) (:service/port service)))
+                   (boolean (some #(and (not= :ready (state world %)) (idle? world %))
+                                  (:service/requires service))))
+      false)))
+
 (defn leave
   "`names` are to be stopped, dependents first. `data`: that of the :stop event."
   [world names data]
   (update world :world/leaving merge (zipmap names (repeat data))))
 
 (defn left
-  "The :stop of `name` was given."
+  "The :stop of `name` was given, or is not wanted any more."
   [world name]
   (update world :world/leaving dissoc name))
 
@@ -83,10 +95,15 @@
 
 (defn difference
   "What a new list of declarations means: {:gone names :changed services
-  :new services :same names}."
+  :new services :same names}. One that is about to be forgotten, and is declared
+  again, counts as changed."
   [world services]
   (let [now  (into {} (map (juxt :service/name identity)) services)
-        old  (into {} (map (fn [[n s]] [n (or (:sup/next s) (:service s))]))
+        going? #(or (get-in world [:world/services % :sup/leave?])
+                    (get-in world [:world/leaving % :leave?]))
+        old  (into {} (map (fn [[n s]] [n (if (going? n)
+                                            {:service/name n}
+                                            (or (:sup/next s) (:service s)))]))
                    (:world/services world))]
     {:gone    (vec (sort (remove now (keys old))))
      :changed (filterv #(and (old (:service/name %)) (not= % (old (:service/name %))))

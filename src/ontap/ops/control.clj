@@ -82,7 +82,7 @@
         (try
           (let [n (Io/read fd buffer 0 4096)]
             (cond
-              (zero? n) (end! loop clients fd)
+              (or (zero? n) (get-in @clients [fd :asked?])) (end! loop clients fd)
               (pos? n)
               (do
                 (.write text buffer 0 n)
@@ -98,8 +98,10 @@
           (catch SysException _ (end! loop clients fd)))))))
 
 (defn- admit? [^Fd fd]
-  (let [uid (.uid (UnixSockets/peerCred fd))]
-    (or (zero? uid) (= uid (Io/geteuid)))))
+  (try
+    (let [uid (.uid (UnixSockets/peerCred fd))]
+      (or (zero? uid) (= uid (Io/geteuid))))
+    (catch SysException _ false)))
 
 (defn- make-room!
   "Ends the connection that has said nothing for the longest time, when there are too

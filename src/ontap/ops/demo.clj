@@ -69,10 +69,12 @@
     (or (some (fn [[words why]] (when-not why words)) tried)
         (throw (ex-info (str "unable to make a network of its own for the demonstration: "
                              (second (last tried))
-                             "; this machine does not let an ordinary user make user namespaces"
-                             " (sysctl kernel.apparmor_restrict_unprivileged_userns=0 or"
-                             " kernel.unprivileged_userns_clone=1 allows it, where there is one);"
-                             " as root it works: sudo ontap demo")
+                             (if (zero? (Io/geteuid))
+                               "; this takes CAP_SYS_ADMIN, which a container may have to be given"
+                               (str "; this machine does not let an ordinary user make user namespaces"
+                                    " (sysctl kernel.apparmor_restrict_unprivileged_userns=0 or"
+                                    " kernel.unprivileged_userns_clone=1 allows it, where there is one);"
+                                    " as root it works: sudo ontap demo")))
                         {:kind :exit :status 111})))))
 
 (defn- go-inside!

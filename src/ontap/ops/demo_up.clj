@@ -139,7 +139,9 @@
   "The rows of `ontap status`, or nil while nobody answers."
   [layout]
   (try (client/ask layout {:command :status :names []})
-       (catch clojure.lang.ExceptionInfo _ nil)))
+       (catch clojure.lang.ExceptionInfo _ nil)
+       ;; it ended while it was asked
+       (catch SysException _ nil)))
 
 (defn- end-text [^PidFd$ExitStatus status]
   (if (.signaled status)
@@ -148,6 +150,15 @@
 
 (defn- given-up [rows]
   (some #(when (= :failed (:state %)) %) rows))
+
+(defn- say-the-rest!
+  "What the supervisor said before it answered, and is still on its way: for a
+  person it belongs before what comes next."
+  [{:keys [^LinkedBlockingQueue events]} say]
+  (when-let [[event x :as whole] (.poll events 30 TimeUnit/MILLISECONDS)]
+    (if (= :line event)
+      (do (say x) (recur {:events events} say))
+      (.put events whole))))
 
 (defn await-rows!
   "Blocks until the rows of `ontap status` fulfil `good?`; asks again whenever the
@@ -166,7 +177,9 @@
           (let [rows (status layout)]
             (when-let [{:keys [name reason]} (given-up rows)]
               (throw (failure (str "service " name " failed: " reason))))
-            (if (and (seq rows) (good? rows)) rows (recur))))))))
+            (if (and (seq rows) (good? rows))
+              (do (say-the-rest! watch say) rows)
+              (recur))))))))
 
 (defn kill!
   "SIGKILL to process `pid`."

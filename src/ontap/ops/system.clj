@@ -58,15 +58,8 @@
   (let [known (set (keys (:world/services @(:world sup))))]
     (seq (remove known names))))
 
-(defn- settled-up?
-  "Are `names` up, or is nothing to be expected before something else happens?"
-  [names]
-  (fn [world]
-    (every? #(let [{:keys [service] :as s} (get-in world [:world/services %])]
-               (or (contains? #{nil :ready :failed :done :backoff} (:sup/state s))
-                   (and (= :waiting (:sup/state s))
-                        (not (contains? (:world/ports world) (:service/port service))))))
-            names)))
+(defn- settled-up? [names]
+  (fn [world] (every? #(world/idle? world %) names)))
 
 (defn- settled-down? [names]
   (fn [world]
@@ -115,7 +108,9 @@
   "Reads and checks the file again; then stops what is gone or changed, starts what
   is new, and leaves the rest alone. A file with mistakes changes nothing."
   [sup reply!]
-  (let [{:keys [services mistakes]} ((:declared sup))]
+  (let [{:keys [services mistakes]} (try ((:declared sup))
+                                         (catch clojure.lang.ExceptionInfo e
+                                           {:mistakes (ex-message e)}))]
     (if mistakes
       (reply! {:ok? false :status 102 :message mistakes})
       (let [{:keys [gone changed new same]} (supervisor/reload! sup services)
@@ -129,10 +124,17 @@
         (reply! {:ok? true :result summary})))))
 
 (defn- handle [sup {:keys [command names]} reply!]
-  (if-let [unknown (unknown-names sup names)]
+  (cond
+    (unknown-names sup names)
     (reply! {:ok? false :status 1
-             :message (str "there is no service " (str/join ", " unknown) "; there are: "
+             :message (str "there is no service " (str/join ", " (unknown-names sup names))
+                           "; there are: "
                            (str/join ", " (sort (keys (:world/services @(:world sup))))))})
+
+    (and @(:leaving? sup) (#{:start :restart :reload} command))
+    (reply! {:ok? false :status 1 :message "the running ontap is stopping all its services"})
+
+    :else
     (case command
       :status  (reply! {:ok? true :result (if (seq names) (rows sup names) (status sup))})
       :start   (start! sup names reply!)
@@ -161,14 +163,20 @@
                (exit 111 "unable to make namespaces and links: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap up FILE")
                e)))))
 
+(defn- hear!
+  "Takes in all that the kernel has said up to now. Does not block."
+  [sup ^RtnlMonitor monitor]
+  (loop []
+    (when-let [said (seq (events/receive monitor))]
+      (if (some #(= :event/overflow (:event/type %)) said)
+        (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
+        (supervisor/kernel-said! sup said))
+      (recur))))
+
 (defn- listen-to-kernel! [sup ^RtnlMonitor monitor]
   (.add ^EventLoop (:loop sup) (.fd monitor) EventLoop/EPOLLIN
         (reify EventLoop$Handler
-          (ready [_ _]
-            (let [said (events/receive monitor)]
-              (if (some #(= :event/overflow (:event/type %)) said)
-                (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
-                (supervisor/kernel-said! sup said)))))))
+          (ready [_ _] (hear! sup monitor)))))
 
 (defn- shut-down! [sup]
   (let [{:keys [leaving?]} sup]
@@ -187,10 +195,11 @@
             (loop []
               (when-let [signal (.poll signals)]
                 (case signal
-                  "HUP" (reload! sup (fn [{:keys [ok? message]}]
-                                       (when-not ok?
-                                         (parts/note! sup :error nil
-                                                      (str "not reloaded:\n" message)))))
+                  "HUP" (handle sup {:command :reload}
+                                (fn [{:keys [ok? message]}]
+                                  (when-not ok?
+                                    (parts/note! sup :error nil
+                                                 (str "not reloaded:\n" message)))))
                   (shut-down! sup))
                 (recur)))))))
 
@@ -230,6 +239,7 @@
                                          :note note-line :base (cgroup/base)
                                          :crew-size 4 :kernel (kernel env)})
                        :declared declared
+                       :hear     (fn [sup] (hear! sup monitor))
                        :leaving? (volatile! false))
             {:keys [records unreadable]} (record/read-all paths boot-id)]
         (vreset! (:self sup) sup)

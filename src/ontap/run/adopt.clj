@@ -7,8 +7,7 @@
   ONTAP_NAME in its environment. What is over is swept, and goes on as its
   declaration says; how it ended the kernel does not tell a process that is not the
   parent and did not watch: unknown, counted as a failure."
-  (:require [clojure.string :as str]
-            [ontap.model.supervision :as supervision]
+  (:require [ontap.model.supervision :as supervision]
             [ontap.run.attempt :as attempt]
             [ontap.run.cgroup :as cgroup]
             [ontap.run.launch :as launch]
@@ -17,9 +16,7 @@
             [ontap.run.parts :as parts]
             [ontap.run.readiness :as readiness]
             [ontap.run.supervisor :as supervisor])
-  (:import (java.nio.charset StandardCharsets)
-           (java.nio.file Files Path)
-           (ontap.sys Fd Io PidFd Procs Procs$Proc SysException)))
+  (:import (ontap.sys Fd Io PidFd Procs Procs$Proc SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -32,14 +29,6 @@
     (when (and (not= \Z (.state p)) (or (nil? ticks) (= ticks (.startTicks p))))
       p)))
 
-(defn- environ [pid]
-  (try
-    (str/split (String. (Files/readAllBytes (Path/of (str "/proc/" pid "/environ")
-                                                     (make-array String 0)))
-                        StandardCharsets/UTF_8)
-               #"\u0000")
-    (catch java.io.IOException _ [])))
-
 (def ^:private tick-ms
   "USER_HZ, which is 100 wherever there is a JVM."
   10)
@@ -51,7 +40,7 @@
   (and (= (.pid p) (.session p))
        (<= (- (or at-ms 0) tick-ms) (* tick-ms (.startTicks p)))
        (contains? (hash-set 0 uid) (some-> (Io/stat (str "/proc/" (.pid p))) .uid))
-       (some #{(str "ONTAP_NAME=" name)} (environ (.pid p)))))
+       (leftovers/started-as? (.pid p) name)))
 
 (defn- spawned-unwritten
   "The workload of a record that was written before it was spawned, if it lives.
@@ -140,7 +129,12 @@
   "A run that ended while nobody watched: sweep, then on as declared."
   [sup {:record/keys [name cgroup pid] :as record}]
   (parts/hold! sup name
-               :cgroup cgroup :pid pid :attachment (leftover-attachment sup record))
+               :cgroup cgroup
+               :attachment (leftover-attachment sup record)
+               ;; its number may be that of another session by now
+               :pid (when (and pid (some #(leftovers/started-as? % name)
+                                         (leftovers/pids {:pid pid})))
+                      pid))
   (put! sup (resumed record :ready (parts/now-ms)))
   (parts/tell! sup name :exited {:exit {:unknown true}}))
 

@@ -12,7 +12,7 @@
             [ontap.run.paths :as paths]
             [ontap.run.readiness :as readiness]
             [ontap.run.work :as work])
-  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Signals
+  (:import (ontap.sys EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Procs Signals
                       SysException)))
 
 (set! *warn-on-reflection* true)
@@ -38,6 +38,8 @@
        (let [ids (launch/identity! service)]
          {:attachment (attach service (secret name)) :identity ids}))
      (fn [{:keys [value error]}]
+       ;; the id of a namespace that has ended is given again: its end is heard first
+       ((:hear sup) sup)
        (if error
          (parts/tell! sup name :attach-failed (failure error))
          (let [{:attachment/keys [nsid index addresses usable?]} (:attachment value)]
@@ -64,10 +66,20 @@
         (.signaled status) {:signal (Signals/name (.code status))}
         :else              {:code (.code status)}))
 
-(def ^:private reaped-limit-ns
-  "How long the parent of an adopted workload may take to reap it, which is when the
-  kernel tells how it ended."
-  1000000000)
+(defn- exit-of
+  "How the workload of `name` ended, if the kernel tells: its parent, or anybody once it
+  is reaped (Linux 6.15), or anybody until then."
+  ^PidFd$ExitStatus [sup name ^Fd pidfd child?]
+  (let [{:keys [pid ticks]} (parts/handle sup name)]
+    (or (when child?
+          (try (PidFd/reap pidfd)
+               ;; whoever started us ignores SIGCHLD, and so does this process: the
+               ;; kernel has reaped it
+               (catch SysException _ nil)))
+        (PidFd/info pidfd)
+        (when (and pid ticks) (Procs/exitOfZombie (int pid) (long ticks)))
+        ;; reaped just now
+        (PidFd/info pidfd))))
 
 (defn follow!
   "Follows the workload of `name` by `pidfd`, which it owns from now on; its end
@@ -76,20 +88,12 @@
   (parts/hold! sup name :pidfd pidfd)
   (.add ^EventLoop (:loop sup) pidfd EventLoop/EPOLLIN
         (reify EventLoop$Handler
-          (ready [_ events]
-            (let [status #(if child? (PidFd/reap pidfd) (PidFd/info pidfd))
-                  ended! (fn [status]
-                           (when (.isOpen pidfd)
-                             (.remove ^EventLoop (:loop sup) pidfd)
-                             (.close pidfd)
-                             (parts/drop! sup name :pidfd)
-                             (parts/tell! sup name :exited {:exit (exit-data status)})))
-                  now    (status)]
-              (if (or now child? (pos? (bit-and events EventLoop/EPOLLHUP)))
-                (ended! now)
-                (do (.modify ^EventLoop (:loop sup) pidfd 0)
-                    (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) (long reaped-limit-ns))
-                         #(when (.isOpen pidfd) (ended! (status)))))))))))
+          (ready [_ _]
+            (let [status (exit-of sup name pidfd child?)]
+              (.remove ^EventLoop (:loop sup) pidfd)
+              (.close pidfd)
+              (parts/drop! sup name :pidfd)
+              (parts/tell! sup name :exited {:exit (exit-data status)}))))))
 
 (defn follow-readiness!
   "Listens to what the workload of `service`, run by `uid`, says of its readiness."
@@ -103,13 +107,14 @@
 
 (defn- open-all
   "Numbers -> Fds for the workload: /dev/null, its log twice, what is promised."
-  [paths service {:identity/keys [uid gid]} promised]
+  [paths service {:identity/keys [uid gid] :as identity} promised]
   (let [input (Io/open "/dev/null" Io/O_RDONLY 0)]
     (try
+      (some-> (-> service :service/log :file) (logs/check-folder! identity))
       (let [log (logs/open! (paths/log-file paths service) uid gid)]
         (merge {(int 0) input (int 1) log (int 2) log} promised))
       (catch Throwable t
-        (.close input)
+        (run! #(.close ^Fd %) (cons input (vals promised)))
         (throw t)))))
 
 (defn- launch
@@ -134,13 +139,22 @@
                          {:identity  identity
                           :fds       fds
                           :extra-env (:env promised)
+                          ;; in a namespace of its own what it forks before it is in
+                          ;; the group is found; in a shared one there must be none
+                          :procs     (when (and cgroup (nil? (:attachment/netns attachment)))
+                                       (cgroup/procs-file cgroup))
                           :intent!   #(write! :intent nil)
                           :spawned!  (fn [{:keys [pid] :as born}]
                                        ;; one that has ended already is in no group
                                        (when cgroup
                                          (try (cgroup/add! cgroup pid)
                                               (catch SysException _ nil)))
-                                       (write! :running born))})
+                                       ;; it lives: the intent is enough to find it by
+                                       (try (write! :running born)
+                                            (catch SysException e
+                                              (parts/note! sup :warning name
+                                                           (str "unable to write its pid down: "
+                                                                (ex-message e))))))})
           (assoc :cgroup cgroup))
       (catch Throwable t
         (when cgroup (cgroup/remove! cgroup))
@@ -165,6 +179,11 @@
          (let [{:keys [pid ticks cgroup]} value]
            (parts/hold! sup name :pid pid :ticks ticks :cgroup cgroup
                         :since-epoch-ms (System/currentTimeMillis))
-           (follow! sup name (PidFd/open (int pid)) true)
-           (parts/tell! sup name :launched {:pid pid})
-           (log-watch/watch! sup service)))))))
+           (if-let [pidfd (try (PidFd/open (int pid))
+                               (catch SysException e
+                                 ;; nobody would hear of its end: the sweep ends it
+                                 (parts/tell! sup name :launch-failed (failure e))))]
+             (do
+               (follow! sup name pidfd true)
+               (parts/tell! sup name :launched {:pid pid})
+               (log-watch/watch! sup service)))))))))

@@ -35,7 +35,9 @@
     (let [mount (mount-point (slurp-proc "/proc/self/mountinfo"))
           own   (own-group (slurp-proc "/proc/self/cgroup"))
           dir   (when (and mount own) (str mount (when-not (= "/" own) own)))]
-      (when (and dir (.canWrite (File. ^String dir)))
+      (when (and dir
+                 (.canWrite (File. ^String dir))
+                 (.canWrite (File. (str dir "/cgroup.procs"))))
         dir))
     (catch java.io.IOException _ nil)))
 
@@ -55,10 +57,16 @@
   (with-open [fd (Io/open path Io/O_WRONLY 0)]
     (Io/writeAll ^Fd fd (.getBytes text))))
 
+(defn procs-file
+  "The file to which a process writes 0 to move itself into group `dir`."
+  [dir]
+  (str dir "/cgroup.procs"))
+
 (defn add!
-  "Moves process `pid` into group `dir`. Throws SysException."
+  "Moves process `pid` into group `dir`, but not what it has forked already. Throws
+  SysException."
   [dir pid]
-  (put! (str dir "/cgroup.procs") (str pid)))
+  (put! (procs-file dir) (str pid)))
 
 (defn kill!
   "SIGKILL to everything in `dir`, also to what is being forked."

@@ -8,7 +8,7 @@
             [ontap.run.parts :as parts]
             [ontap.run.readiness :as readiness]
             [ontap.run.work :as work])
-  (:import (ontap.sys EventLoop Fd PidFd)))
+  (:import (ontap.sys EventLoop Fd PidFd SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -79,7 +79,7 @@
   (let [{:keys [cgroup pid]} (parts/handle sup name)]
     (leftovers/sweep!
      (:loop sup) (:inotify sup) (:watches sup)
-     {:netns (own-namespace sup name) :cgroup cgroup :pid pid}
+     {:netns (own-namespace sup name) :cgroup cgroup :pid pid :name name}
      (fn []
        (await-link-end! sup name
                         (fn []
@@ -87,10 +87,11 @@
                           (parts/tell! sup name :gone)))))))
 
 (defn kill!
-  "SIGKILL to all of the run of `name` (its control group, else its workload; the
-  sweep finds the rest)."
+  "SIGKILL to all of the run of `name`: its control group, and its workload, which may
+  not have come into the group; the sweep finds the rest."
   [sup name]
-  (if-let [cgroup (:cgroup (parts/handle sup name))]
-    (cgroup/kill! cgroup)
-    (when-let [^Fd fd (:pidfd (parts/handle sup name))]
-      (PidFd/signal fd 9))))
+  (let [{:keys [cgroup ^Fd pidfd]} (parts/handle sup name)]
+    (when pidfd
+      (try (PidFd/signal pidfd 9) (catch SysException _ nil)))
+    (when cgroup
+      (cgroup/kill! cgroup))))

@@ -82,21 +82,26 @@
 (defn- tool [name]
   (or (Executables/find name (str workload/guix-path ":" workload/default-path))
       (Executables/find name (or (System/getenv "PATH") ""))
-      (throw (refused (str "unable to find " name ", which util-linux has")))))
+      (throw (refused (str "unable to find " name " (prlimit and setpriv are in util-linux)")))))
 
 (def ^:private tools
   (delay {:prlimit (tool "prlimit") :setpriv (tool "setpriv")}))
 
+(def ^:private joining-tools
+  (delay {:sh (tool "sh") :env (tool "env")}))
+
 (defn spawn!
   "Starts the workload of `service` in the namespaces of `attachment`; call it in a
-  fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what is promised; `extra-env` a map.
+  fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what is promised; `extra-env` a map;
+  `procs`: the cgroup.procs of the group that the workload puts itself into, or nil.
   `intent!` is called with nothing before the workload exists, `spawned!` with
   {:pid :ticks} right after, in this thread. Returns {:pid :ticks}.
 
   Throws with :reason ::refused (program not found, user gone) or SysException."
-  [service {:attachment/keys [net uts]} {:keys [identity fds extra-env intent! spawned!]}]
+  [service {:attachment/keys [net uts]} {:keys [identity fds extra-env procs intent! spawned!]}]
   (let [env      (environment service identity extra-env)
-        argv     (workload/argv service identity @tools)
+        argv     (cond-> (workload/argv service identity @tools)
+                   procs (workload/joining-argv procs (env-list env) @joining-tools))
         name     (:service/name service)]
     (check-program! service env)
     (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))

@@ -2,24 +2,41 @@
 (ns ontap.run.leftovers
   "Ends everything that a service left behind, and says when nothing of it lives.
 
-  With a control group: cgroup.kill, then cgroup.events until it is empty. Without:
-  every process in the service's own network namespace, and every process of the
-  session that the workload was started in (in a shared namespace only the
-  latter), each followed by a pidfd, looked for again until none is left."
-  (:require [ontap.run.cgroup :as cgroup])
-  (:import (ontap.sys EventLoop EventLoop$Handler Fd Inotify Namespaces$NsId PidFd
+  With a control group: cgroup.kill, then cgroup.events until it is empty; then what
+  the workload had forked before it was put there, found by the service's own network
+  namespace and the ONTAP_NAME that it was started with (a shell that somebody opened
+  in there is not ours). Without: every process in the service's own network namespace,
+  and every process of the session that the workload was started in (in a shared
+  namespace only the latter). Each is followed by a pidfd, looked for again until none
+  is left."
+  (:require [clojure.string :as str]
+            [ontap.run.cgroup :as cgroup])
+  (:import (java.io IOException)
+           (java.nio.charset StandardCharsets)
+           (java.nio.file Files Path)
+           (ontap.sys EventLoop EventLoop$Handler Fd Inotify Namespaces$NsId PidFd
                       Procs Procs$Proc SysException)))
 
 (set! *warn-on-reflection* true)
 
+(defn started-as?
+  "Was process `pid` started as, or by, the workload of service `name`?"
+  [pid name]
+  (try
+    (let [environ (Files/readAllBytes (Path/of "/proc" (into-array [(str pid) "environ"])))]
+      (boolean (some #{(str "ONTAP_NAME=" name)}
+                     (str/split (String. environ StandardCharsets/UTF_8) #"\u0000"))))
+    (catch IOException _ false)))
+
 (defn pids
-  "Processes that belong to a run: {:netns {:dev :ino} or nil, :pid, :cgroup}."
-  [{:keys [netns pid cgroup]}]
+  "Processes that belong to a run: {:netns {:dev :ino} or nil, :pid, :cgroup, :name}."
+  [{:keys [netns pid cgroup name]}]
   (into (sorted-set)
         (concat
          (when cgroup (cgroup/pids cgroup))
-         (when (and netns (not cgroup))
-           (Procs/inNamespace "net" (Namespaces$NsId. (:dev netns) (:ino netns))))
+         (when netns
+           (cond->> (Procs/inNamespace "net" (Namespaces$NsId. (:dev netns) (:ino netns)))
+             cgroup (filter #(started-as? % name))))
          (when (and pid (not cgroup))
            (filter (fn [p]
                      (when-let [^Procs$Proc s (Procs/stat (int p))]
@@ -63,10 +80,10 @@
       (finish!))))
 
 (defn sweep!
-  "Kills what is left of `run` ({:netns :pid :cgroup}) and calls `done`, in the
+  "Kills what is left of `run` (see `pids`) and calls `done`, in the
   loop's thread, once nothing of it lives. `inotify` with its `watches` (volatile
   wd -> fn of the event) belong to the loop. Does not block."
   [^EventLoop loop inotify watches run done]
   (if (:cgroup run)
-    (sweep-group! inotify watches run done)
+    (sweep-group! inotify watches run #(sweep-processes! loop run done))
     (sweep-processes! loop run done)))

@@ -3,10 +3,12 @@
   "Follows the growth of logs by inotify, to cut each at its bound.
 
   A watch is one-shot, and the file is looked at a quarter of a second later: a busy
-  writer costs four looks a second, a quiet one none."
+  writer costs four looks a second, a quiet one none. The cutting itself, which takes
+  the file system's time, is not done in the loop's thread."
   (:require [ontap.run.logs :as logs]
             [ontap.run.parts :as parts]
-            [ontap.run.paths :as paths])
+            [ontap.run.paths :as paths]
+            [ontap.run.work :as work])
   (:import (ontap.sys Clock EventLoop Inotify Inotify$Event SysException)))
 
 (set! *warn-on-reflection* true)
@@ -16,25 +18,43 @@
   (unchecked-int 0x80000000))
 
 (def ^:private pause-ns 250000000)
+(def ^:private failed-pause-ns "After a cut that failed: the disk is full, say." 10000000000)
 
 (declare watch!)
+
+(defn- later! [sup ns f]
+  (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) (long ns)) f))
 
 (defn- look! [sup name]
   (when-let [{:keys [service]} (parts/service sup name)]
     (let [file  (paths/log-file (:paths sup) service)
-          bound (-> service :service/log :max-bytes)]
-      (when (logs/cut! name file bound (parts/stamp))
-        (parts/note! sup :info name (str "log cut: what was there is in " file ".1")))
-      (watch! sup service))))
+          bound (-> service :service/log :max-bytes)
+          again #(when-let [{:keys [service]} (parts/service sup name)]
+                   (parts/drop! sup name :cutting?)
+                   (watch! sup service))]
+      (parts/hold! sup name :cutting? true)
+      (work/submit!
+       (:crew sup) (str "log-" name)
+       #(logs/cut! name file bound (parts/stamp))
+       (fn [{:keys [value error]}]
+         (cond
+           error (do (parts/note! sup :warning name
+                                  (str "unable to cut its log: " (ex-message error)))
+                     (later! sup failed-pause-ns again))
+           value (do (parts/note! sup :info name
+                                  (str "log cut: what was there is in " file ".1"))
+                     (again))
+           :else (again)))))))
 
 (defn watch!
-  "Follows the log of `service` from now on; a log that is not there is not
-  followed. Does not block."
+  "Follows the log of `service` from now on; a log that is not there, or is
+  a device, is not followed. Does not block."
   [sup {:service/keys [name] :as service}]
-  (when-not (:log-wd (parts/handle sup name))
+  (when-not (some (parts/handle sup name) [:log-wd :cutting?])
     (let [file (paths/log-file (:paths sup) service)]
-      (when-let [wd (try (.watch ^Inotify (:inotify sup) file
-                                 (unchecked-int (bit-or Inotify/IN_MODIFY one-shot)))
+      (when-let [wd (try (when (logs/plain? file)
+                           (.watch ^Inotify (:inotify sup) file
+                                   (unchecked-int (bit-or Inotify/IN_MODIFY one-shot))))
                          (catch SysException _ nil))]
         (parts/hold! sup name :log-wd wd)
         (vswap! (:watches sup) assoc wd
@@ -42,8 +62,8 @@
                   (vswap! (:watches sup) dissoc wd)
                   (parts/drop! sup name :log-wd)
                   (when (pos? (bit-and (.mask e) Inotify/IN_MODIFY))
-                    (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) pause-ns)
-                         #(look! sup name)))))))))
+                    (later! sup pause-ns #(when-not (:cutting? (parts/handle sup name))
+                                            (look! sup name))))))))))
 
 (defn unwatch!
   "Stops following the log of `name`."

@@ -5,7 +5,7 @@
   `ONTAP_RUNTIME_DIR`, else /run/ontap for root, else $XDG_RUNTIME_DIR/ontap. What
   has to outlive a boot (the host key) is in `ONTAP_STATE_DIR`, else
   /var/lib/ontap for root, else $XDG_STATE_HOME/ontap or ~/.local/state/ontap."
-  (:import (ontap.sys Io SysException Errno)))
+  (:import (ontap.sys Errno Io Io$Stat SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -54,6 +54,18 @@
    :paths/ready    (str dir "/ready")
    :paths/notify   (str dir "/notify")})
 
+(defn- check-owned!
+  "Throws unless `path` is this process's user's, and nobody else's to change."
+  [path]
+  (let [^Io$Stat st (Io/stat path)]
+    (when-not (and st (= (.uid st) (Io/geteuid)) (zero? (bit-and (.mode st) 0022)))
+      (throw (ex-info (str "unable to use the run-time folder " path ": "
+                           (if (and st (= (.uid st) (Io/geteuid)))
+                             "others may change it; `chmod go-w` it"
+                             "it belongs to another user")
+                           ", or name another one by ONTAP_RUNTIME_DIR")
+                      {:reason ::not-ours})))))
+
 (defn make-layout!
   "Makes the folders of `paths`. Workloads pass through to their own notification
   socket and see nothing else: 0711 on the way, 0700 for the rest."
@@ -62,7 +74,8 @@
   (make-dir! services 0700)
   (make-dir! log 0700)
   (make-dir! ready 0700)
-  (make-dir! notify 0711))
+  (make-dir! notify 0711)
+  (run! check-owned! [dir services log ready notify]))
 
 (defn log-file
   "The log of `service`: the one it declares, else its own in the run-time folder."

@@ -56,7 +56,9 @@
 (defn- on-datagram [^Fd fd uid ready!]
   (reify EventLoop$Handler
     (ready [_ _]
-      (when-let [^UnixSockets$Message m (UnixSockets/receive fd 4096 4)]
+      (when-let [^UnixSockets$Message m (try (UnixSockets/receive fd 4096 4)
+                                             ;; longer than any notification; it is gone
+                                             (catch SysException _ nil))]
         (run! #(.close ^Fd %) (.fds m))
         (let [cred (.cred m)]
           (when (and cred (or (zero? (.uid cred)) (= uid (.uid cred)))

@@ -19,7 +19,8 @@
             [ontap.run.record :as record]
             [ontap.run.work :as work])
   (:import (clojure.lang PersistentQueue)
-           (ontap.sys EventLoop EventLoop$Handler Fd Inotify Inotify$Event PidFd Signals)))
+           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Inotify Inotify$Event PidFd
+                      Signals SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -41,7 +42,10 @@
 
 (defn- signal! [sup name signal]
   (when-let [^Fd fd (:pidfd (parts/handle sup name))]
-    (PidFd/signal fd (Signals/number signal)))
+    (try (PidFd/signal fd (Signals/number signal))
+         (catch SysException e
+           ;; it has ended, and that will be heard
+           (when-not (= Errno/ESRCH (.errno e)) (throw e)))))
   (halt/point! "half-stopped" name))
 
 (defn- forget! [sup name]
@@ -63,14 +67,36 @@
     :forget (forget! sup name)
     :note   (parts/note! sup a name b)))
 
+(declare try!)
+
+(def ^:private again-ns "When what was left behind is looked at again." 1000000000)
+
+(defn- failed!
+  "An effect could not be carried out: says so, and sees to it that the service does
+  not wait for ever for the answer."
+  [sup name [effect] ^Throwable t]
+  (let [{:keys [reason] :as failure} (attempt/failure t)]
+    (case effect
+      :attach (parts/tell! sup name :attach-failed failure)
+      :launch (parts/tell! sup name :launch-failed failure)
+      (parts/note! sup :error name (str "unable to " (clojure.core/name effect) ": " reason)))
+    (when (= :sweep effect)
+      (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) (long again-ns))
+           #(when (= :cleaning (:sup/state (parts/service sup name)))
+              (try! sup name [:sweep]))))))
+
+(defn- try! [sup name effect]
+  (try (perform! sup name effect)
+       (catch Throwable t (failed! sup name effect t))))
+
 ;; --- events
 
 (defn- give! [sup [name event data]]
-  (when (= :stop event) (vswap! (:world sup) world/left name))
+  (when (#{:stop :start :restart} event) (vswap! (:world sup) world/left name))
   (when-let [s (parts/service sup name)]
     (let [[s' effects] (supervision/step s event data (parts/now-ms))]
       (vswap! (:world sup) assoc-in [:world/services name] s')
-      (run! #(perform! sup name %) effects))))
+      (run! #(try! sup name %) effects))))
 
 (defn- call-watchers! [sup]
   (doseq [{:keys [when? then] :as w} @(:watchers sup)
@@ -194,7 +220,7 @@
 (defn make
   "A supervisor that runs nothing yet. Takes :loop, :paths, :boot-id, :note (fn
   [level name text]), :base (the control group to make groups in, or nil),
-  :crew-size, and :kernel {:attach (fn [service secret]) -> attachment, blocking, in
+  :crew-size, :hear (fn [sup], takes in what the kernel has said up to now) and :kernel {:attach (fn [service secret]) -> attachment, blocking, in
   the service's namespaces afterwards; :remove (fn [attachment]); :find (fn [pid
   service]) -> attachment or nil; :secret (fn [name]) -> bytes}."
   [{:keys [^EventLoop loop crew-size] :as given}]

@@ -23,10 +23,13 @@
    (str "ontap-" label)
    (fn []
      (let [result (try {:value (task)} (catch Throwable t {:error t}))]
-       (.post loop (fn []
-                     (vswap! busy dec)
-                     (try (done result)
-                          (finally (next! crew)))))))))
+       (try
+         (.post loop (fn []
+                       (vswap! busy dec)
+                       (try (done result)
+                            (finally (next! crew)))))
+         ;; the loop is closed: nobody waits for the result
+         (catch IllegalStateException _ nil))))))
 
 (defn- next! [{:keys [queue busy size] :as crew}]
   (when (and (< @busy size) (seq @queue))

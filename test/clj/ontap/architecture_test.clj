@@ -158,7 +158,7 @@
 (deftest only-main-exits
   (doseq [{:keys [path forms]} @product
           :when (not= "src/ontap/main.clj" path)]
-    (is (not-any? '#{System/exit java.lang.System/exit} (sources/parts forms)) (str path " does not exit.")))
+    (is (empty? (filter '#{System/exit java.lang.System/exit} (sources/parts forms))) (str path " does not exit.")))
   (doseq [{:keys [path] :as file} @java]
     (is (empty? (mentions file #"\bSystem\.exit\b|\bRuntime\.getRuntime\(\)\.(?:exit|halt)\b")) (str path " does not exit."))))
 
@@ -191,6 +191,16 @@
           :let [found (fn [pattern] (filter #(re-find pattern %) (lines file)))]]
     (is (empty? (found #"(?:^|[^\w.~-])/(?:root|home|work|tmp/o)/\w")) (str path " names no home and no work folder."))
     (is (empty? (found #"(?i)repo[1]|maven[.]org|deb[.]debian|npm[j]s")) (str path " names no registry."))))
+
+;; --- guix/manifest.scm
+
+(deftest the-shell-has-what-the-tests-need
+  (let [needs    (re-find #"(?s)\nneeds='\n(.*?)'" (slurp "bin/test"))
+        packages (remove #{"none"} (map second (re-seq #"(?m)^[^:\n]+:[^:\n]+:(\S+)$" (second needs))))
+        manifest (slurp "guix/manifest.scm")]
+    (is (seq packages) "bin/test has its table of packages.")
+    (doseq [package (set packages)]
+      (is (str/includes? manifest (str \" package \")) (str "guix/manifest.scm has " package ", as bin/test has.")))))
 
 ;; --- doc/data.md
 

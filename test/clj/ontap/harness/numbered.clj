@@ -7,7 +7,7 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private statement #"ontap: .*: the log was cut here, at its bound of \d+ bytes")
+(def ^:private statement #"ontap: .*: the log was cut here, at its bound of \d+ bytes.*")
 
 (defn- line
   "[run number] of a whole line, or the text as it is."

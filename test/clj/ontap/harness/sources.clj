@@ -4,7 +4,8 @@
   Clojure is read form by form, Java by the parser of the JDK.
 
   A Clojure file: {:path text, :ns symbol, :doc text or nil, :forms [form ..], :uses set of the
-  namespaces of `ontap` it requires or names, :imports set of class names}.
+  namespaces of `ontap` it requires or names, :requires set of all it requires, :imports set of names
+  of classes it imports, or spells out when they are ours}.
   A Java file: {:path text, :package text, :imports [name ..], :code its text without comments,
   :undocumented [text ..] of what is public and has no Javadoc}."
   (:require [clojure.java.io :as io]
@@ -84,23 +85,27 @@
     [(str clause)]
     (map #(str (first clause) "." %) (rest clause))))
 
-(defn- named
-  "The namespaces of `ontap` that a form outside `ns` names: 'ontap.run.logs/open!"
+(defn- spelt-out
+  "The namespaces and classes of `ontap` that forms outside `ns` name in full, as texts:
+  'ontap.run.logs/open!, (ontap.sys.Io/getpid), (ontap.sys.EventLoop. f)."
   [forms]
-  (into #{} (comp (mapcat parts) (filter symbol?) (keep namespace)
-                  (filter #(str/starts-with? % "ontap.")) (map symbol))
+  (into #{} (comp (mapcat parts) (filter symbol?) (map #(or (namespace %) (name %)))
+                  (filter #(str/starts-with? % "ontap.")))
         forms))
+
+(defn- class-name? [n] (re-find #"\.[A-Z][^.]*\.?$" n))
 
 (defn- clojure-file [{:keys [path file]}]
   (let [[ns-form & more :as forms] (read-forms file)
-        required (map #(if (vector? %) (first %) %) (clauses ns-form :require))]
+        required (map #(if (vector? %) (first %) %) (clauses ns-form :require))
+        spelt    (spelt-out more)]
     {:path    path
      :ns      (second ns-form)
      :doc     (first (filter string? (take 2 (drop 2 ns-form))))
      :forms   forms
      :requires (set required)
-     :uses    (disj (into (named more) (filter #(str/starts-with? (str %) "ontap.")) required) (second ns-form))
-     :imports (set (mapcat imported (clauses ns-form :import)))}))
+     :uses    (disj (into (set (map symbol (remove class-name? spelt))) (filter #(str/starts-with? (str %) "ontap.")) required) (second ns-form))
+     :imports (into (set (filter class-name? spelt)) (mapcat imported) (clauses ns-form :import))}))
 
 (defn clojure-files
   "The Clojure files below `folder`; each begins with its `ns` form."

@@ -44,6 +44,27 @@ class ProcsTest {
     }
 
     @Test
+    void tellsHowAZombieEnded() {
+        Privilege.toUnshare();
+        for (final int signal : new int[] {10, 9}) {
+            final int pid;
+            final long start;
+            try (Child child = Child.start("/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; read x")) {
+                child.line();
+                pid = child.pid;
+                start = Procs.stat(pid).startTicks();
+                assertNull(Procs.exitOfZombie(pid, start), "What runs has no exit status.");
+                PidFd.signal(child.pidfd, signal);
+                Io.await(child.pidfd, Io.POLLIN, Child.DEADLINE_MILLIS);
+                assertEquals(signal == 10 ? new PidFd.ExitStatus(false, 7) : new PidFd.ExitStatus(true, signal),
+                        Procs.exitOfZombie(pid, start));
+                assertNull(Procs.exitOfZombie(pid, start + 1), "Another process of that pid is not meant.");
+            }
+            assertNull(Procs.exitOfZombie(pid, start), "Reaped, it should be gone.");
+        }
+    }
+
+    @Test
     void findsWhoIsInANamespace() {
         Privilege.toUnshare();
         NsThread.call("parent", () -> {
