@@ -7,14 +7,13 @@
             [ontap.model.mistake :as mistake]
             [ontap.ops.client :as client]
             [ontap.ops.status :as status]
-            [ontap.run.paths :as paths])
-  (:import (ontap.sys Io)))
+            [ontap.run.paths :as paths]))
 
 (set! *warn-on-reflection* true)
 
 (defn- lines! [lines] (run! println lines))
 
-(defn- layout [env] (paths/layout (paths/runtime-dir env (Io/geteuid))))
+(defn- layout [env] (paths/layout (paths/runtime-dir env (paths/caller))))
 
 (defn up
   "Runs the services of a file until it is told to stop. Blocks."

@@ -106,7 +106,7 @@
   "Becomes `service`; `env` is this process's environment. Blocks until its port and
   an address are there. Returns only by throwing, with :kind :exit."
   [service env]
-  (let [key    (secret/host-key (paths/state-dir env (Io/geteuid)))
+  (let [key    (secret/host-key (paths/state-dir env (paths/caller)))
         secret (secret/stable-secret key (:service/name service))]
     (NsThread/call
      "ontap-exec"

@@ -148,8 +148,10 @@
     (str "was ended by SIG" (Signals/name (.code status)))
     (str "exited with " (.code status))))
 
-(defn- given-up [rows]
-  (some #(when (= :failed (:state %)) %) rows))
+(defn- hopeless
+  "The row of a service that will not run: given up, or started again and again."
+  [rows]
+  (some #(when (or (= :failed (:state %)) (< 2 (:restarts %))) %) rows))
 
 (defn- say-the-rest!
   "What the supervisor said before it answered, and is still on its way: for a
@@ -175,8 +177,8 @@
         (do
           (say x)
           (let [rows (status layout)]
-            (when-let [{:keys [name reason]} (given-up rows)]
-              (throw (failure (str "service " name " failed: " reason))))
+            (when-let [{:keys [name reason]} (hopeless rows)]
+              (throw (failure (str "service " name " does not run: " reason))))
             (if (and (seq rows) (good? rows))
               (do (say-the-rest! watch say) rows)
               (recur))))))))
@@ -233,9 +235,9 @@
   removes its control groups. Blocks, while the loop of `watch` still runs."
   [watch layout]
   (when (Io/stat (:paths/services layout))
-    (doseq [{:record/keys [pid netns cgroup] :as record}
+    (doseq [{:record/keys [pid netns cgroup name] :as record}
             (:records (record/read-all layout (Procs/bootId)))]
       (when (born-then? record)
         (run! #(kill-and-await! watch %)
-              (leftovers/pids {:pid pid :netns netns :cgroup cgroup})))
+              (leftovers/pids {:pid pid :netns netns :cgroup cgroup :name name})))
       (when cgroup (cgroup/remove! cgroup)))))

@@ -49,7 +49,11 @@
       (.watch inotify file Inotify/IN_MODIFY)
       (.add loop (.fd inotify) EventLoop/EPOLLIN
             (reify EventLoop$Handler
-              (ready [_ _] (.read inotify) (look!))))
+              (ready [_ _]
+                (.read inotify)
+                (look!)
+                ;; who read it is gone: ontap logs -f NAME | head
+                (when (.checkError ^java.io.PrintStream out) (.stop loop)))))
       (look!)
       (.run loop))))
 

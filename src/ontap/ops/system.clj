@@ -17,7 +17,7 @@
             [ontap.run.record :as record]
             [ontap.run.supervisor :as supervisor])
   (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io Procs SignalQueue Signals
+           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Procs SignalQueue Signals
                       SysException)))
 
 (set! *warn-on-reflection* true)
@@ -210,7 +210,7 @@
   (.at loop (+ (Clock/boottimeNanos) 5000000000) #(System/gc)))
 
 (defn- kernel [env]
-  (let [key (delay (secret/host-key (paths/state-dir env (Io/geteuid))))]
+  (let [key (delay (secret/host-key (paths/state-dir env (paths/caller))))]
     {:attach       links/attach!
      :remove       links/remove!
      :remove-stale links/remove-stale!
@@ -225,7 +225,7 @@
   [{:keys [declared env ready!]}]
   (let [{:keys [services mistakes]} (declared)
         _       (when mistakes (throw (exit 102 mistakes)))
-        paths   (paths/layout (paths/runtime-dir env (Io/geteuid)))
+        paths   (paths/layout (paths/runtime-dir env (paths/caller)))
         _       (paths/make-layout! paths)
         ^Fd lock (lock! paths)
         boot-id (Procs/bootId)]

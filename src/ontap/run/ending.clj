@@ -79,7 +79,7 @@
   (let [{:keys [cgroup pid]} (parts/handle sup name)]
     (leftovers/sweep!
      (:loop sup) (:inotify sup) (:watches sup)
-     {:netns (own-namespace sup name) :cgroup cgroup :pid pid :name name}
+     {:netns-now #(own-namespace sup name) :cgroup cgroup :pid pid :name name}
      (fn []
        (await-link-end! sup name
                         (fn []

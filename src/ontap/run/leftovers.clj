@@ -57,7 +57,7 @@
     (done)))
 
 (defn- sweep-processes! [^EventLoop loop run done]
-  (let [found (pids run)]
+  (let [found (pids (assoc run :netns ((:netns-now run))))]
     (if (empty? found)
       (done)
       (let [open (volatile! (count found))]
@@ -80,7 +80,8 @@
       (finish!))))
 
 (defn sweep!
-  "Kills what is left of `run` (see `pids`) and calls `done`, in the
+  "Kills what is left of `run` (see `pids`; in place of :netns, which may end and give
+  its number to another meanwhile, :netns-now, a function) and calls `done`, in the
   loop's thread, once nothing of it lives. `inotify` with its `watches` (volatile
   wd -> fn of the event) belong to the loop. Does not block."
   [^EventLoop loop inotify watches run done]

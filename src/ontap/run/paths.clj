@@ -5,9 +5,24 @@
   `ONTAP_RUNTIME_DIR`, else /run/ontap for root, else $XDG_RUNTIME_DIR/ontap. What
   has to outlive a boot (the host key) is in `ONTAP_STATE_DIR`, else
   /var/lib/ontap for root, else $XDG_STATE_HOME/ontap or ~/.local/state/ontap."
-  (:import (ontap.sys Errno Io Io$Stat SysException)))
+  (:import (java.nio.file Files Path)
+           (ontap.sys Errno Io Io$Stat SysException)))
 
 (set! *warn-on-reflection* true)
+
+(defn outside-uid
+  "The user that a process with the lines `uid-map` of /proc/self/uid_map is, when it
+  is `uid` inside: in a namespace with one user (unshare -Ur), whoever made it."
+  [uid uid-map]
+  (let [[[inside outside n] & more] (map #(re-seq #"\d+" %) uid-map)]
+    (if (and (nil? more) (= "1" n) (= (str uid) inside))
+      (parse-long outside)
+      uid)))
+
+(defn caller
+  "The uid whose folders these are: root of `unshare -Ur` is no root for /run."
+  []
+  (outside-uid (Io/geteuid) (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0)))))
 
 (defn runtime-dir
   "The run-time folder for `env` (a map of strings) and `uid`. Throws with

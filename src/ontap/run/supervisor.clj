@@ -176,16 +176,18 @@
             name))
         @(:handles sup)))
 
+(defn- link-lost! [sup name]
+  (parts/tell! sup name :link-lost
+               {:reason (str "its link went away (port "
+                             (:service/port (:service (parts/service sup name))) ")")}))
+
 (defn- heard! [sup {:event/keys [type] :as event}]
   (case type
     (:addr/new :addr/gone)
     (some->> (owner-of sup (:ns/id event) (:link/index event)) (look! sup))
 
     :link/gone
-    (when-let [name (owner-of sup (:ns/id event) (:link/index event))]
-      (parts/tell! sup name :link-lost
-                   {:reason (str "its link went away (port "
-                                 (:service/port (:service (parts/service sup name))) ")")}))
+    (some->> (owner-of sup (:ns/id event) (:link/index event)) (link-lost! sup))
 
     :ns/gone (ending/namespace-ended! sup (:ns/id event))
     nil))
@@ -203,11 +205,22 @@
   (run! #(heard! sup %) events)
   (ports-changed! sup))
 
+(defn- miss-links!
+  "Tells the services whose link is not in the inventory, though others of its
+  namespace are."
+  [sup]
+  (let [links  (:inv/links @(:inventory sup))
+        asked (into #{} (map first) (keys links))]
+    (doseq [[name {{:attachment/keys [nsid index]} :attachment}] @(:handles sup)
+            :when (and index (contains? asked nsid) (not (contains? links [nsid index])))]
+      (link-lost! sup name))))
+
 (defn kernel-is!
   "Takes a whole snapshot in, in place of what was known (events were lost)."
   [sup events]
   (vreset! (:inventory sup) (reduce inventory/fold inventory/empty-inventory events))
   (ports-changed! sup)
+  (miss-links! sup)
   (run! #(look! sup %) (keys @(:handles sup))))
 
 (defn nsids
@@ -220,9 +233,10 @@
 (defn make
   "A supervisor that runs nothing yet. Takes :loop, :paths, :boot-id, :note (fn
   [level name text]), :base (the control group to make groups in, or nil),
-  :crew-size, :hear (fn [sup], takes in what the kernel has said up to now) and :kernel {:attach (fn [service secret]) -> attachment, blocking, in
-  the service's namespaces afterwards; :remove (fn [attachment]); :find (fn [pid
-  service]) -> attachment or nil; :secret (fn [name]) -> bytes}."
+  :crew-size, :hear (fn [sup]: takes in what the kernel has said up to now) and
+  :kernel {:attach (fn [service secret]) -> attachment, blocking, in the service's
+  namespaces afterwards; :remove (fn [attachment]); :find (fn [pid service]) ->
+  attachment or nil; :secret (fn [name]) -> bytes}."
   [{:keys [^EventLoop loop crew-size] :as given}]
   (let [inotify (Inotify.)
         watches (volatile! {})

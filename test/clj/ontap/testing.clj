@@ -9,7 +9,7 @@
   (:require [clojure.java.io :as io])
   (:import (java.nio.file Files FileVisitOption LinkOption Path)
            (java.nio.file.attribute FileAttribute)
-           (java.util.concurrent TimeUnit)
+           (java.util.concurrent Callable ExecutionException ExecutorService Executors Future TimeUnit)
            (ontap.testing Runner)
            (org.opentest4j TestAbortedException)))
 
@@ -87,6 +87,16 @@
           (.destroyForcibly process)
           (throw (ex-info (str "took more than " limit-s " s: " (pr-str words)) {:out (slurp out) :err (slurp err)})))
         {:exit (.exitValue process) :out (slurp out) :err (slurp err) :pid (.pid process)}))))
+
+(defn two-at-a-time
+  "(f x) for each of `xs` in threads of their own, two at a time, with the caller's bindings; a vector
+  in order. Blocks; throws what `f` threw."
+  [f xs]
+  (let [^ExecutorService two (Executors/newFixedThreadPool 2)]
+    (try
+      (mapv #(try (.get ^Future %) (catch ExecutionException e (throw (ex-cause e))))
+            (.invokeAll two (mapv (fn [x] ^Callable (bound-fn [] (f x))) xs)))
+      (finally (.shutdownNow two)))))
 
 (defn -main
   "Run the tests on this JVM: `clojure -M:test [--long] [NAME-PATTERN…]`. Ends the JVM with 0 when all

@@ -7,6 +7,7 @@
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [clojure.string :as str]
+            [ontap.harness.process :as process]
             [ontap.testing :as testing])
   (:import (java.io BufferedReader File)
            (java.util.concurrent LinkedBlockingQueue TimeUnit)))
@@ -152,9 +153,8 @@
   "Ends the workloads that a supervisor of `lan` wrote down and did not stop."
   [{:keys [^File dir]}]
   (doseq [^File f (.listFiles (io/file dir "run" "services"))
-          :let [{:record/keys [pid ticks]} (try (edn/read-string (slurp f)) (catch Exception _ nil))
-                stat (when pid (try (slurp (str "/proc/" pid "/stat")) (catch Exception _ nil)))]
-          :when (and stat (= ticks (parse-long (nth (str/split (subs stat (+ 2 (.lastIndexOf ^String stat ")"))) #" ") 19))))]
+          :let [{:record/keys [pid ticks]} (try (edn/read-string (slurp f)) (catch Exception _ nil))]
+          :when (and pid (= ticks (:ticks (process/stat pid))))]
     (testing/run {} "kill" "-KILL" pid)))
 
 (defn destroy!
@@ -162,7 +162,7 @@
   [{:keys [holders supervisors dir] :as lan}]
   (doseq [{:keys [^Process process] :as up} @supervisors
           :when (.isAlive process)]
-    (end! up "KILL"))
+    (try (end! up "TERM") (catch clojure.lang.ExceptionInfo _ nil)))
   (kill-recorded! lan)
   (run! #(end! % "KILL") holders)
   (testing/delete-tree dir))
@@ -197,7 +197,7 @@
 
 (defn up
   "Starts `ontap up FILE` on the host of `lan`; see `spawn`. `env`: more variables. It
-  is killed with the LAN, if it still runs."
+  is ended with the LAN, if it still runs."
   ([lan file] (up lan file {}))
   ([lan file env]
    (let [up (apply spawn {:env (merge (:env lan) env)} (in (:host lan) program "up" file))]

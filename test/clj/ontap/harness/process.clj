@@ -12,7 +12,9 @@
 (defn- proc ^Path [pid & names]
   (Path/of "/proc" (into-array String (map str (cons pid names)))))
 
-(defn- text [pid & names]
+(defn- text
+  "The whole file; slurp asks how much there is to read, which /proc refuses."
+  [pid & names]
   (String. (Files/readAllBytes (apply proc pid names)) StandardCharsets/UTF_8))
 
 (defn- nul-texts [s] (vec (remove empty? (str/split s #"\u0000"))))
@@ -71,6 +73,8 @@
   "Where a symbolic link below /proc/PID leads, or nil."
   [pid & names]
   (try (str (Files/readSymbolicLink (apply proc pid names))) (catch IOException _ nil)))
+
+(defn oom-score-adj [pid] (str/trim (text pid "oom_score_adj")))
 
 (defn descriptors
   "Number -> what it leads to, of the open descriptors of `pid`."

@@ -141,7 +141,26 @@
       (let [w (assoc-in w [:world/services "base" :sup/next] base2)]
         (is (= ["alone" "base" "left" "right" "top"]
                (:same (world/difference w [top left right base2 alone]))))
-        (is (= [base] (:changed (world/difference w diamond))) "Back to the old one is a change.")))))
+        (is (= [base] (:changed (world/difference w diamond))) "Back to the old one is a change.")))
+    (testing "one that was gone, and comes back before it has ended, is not lost"
+      (doseq [w [(assoc-in w [:world/services "alone" :sup/leave?] true)
+                 (world/leave w ["alone"] {:leave? true})]]
+        (is (= [alone] (:changed (world/difference w diamond))) "It counts as changed.")))))
+
+(deftest nothing-more-to-be-expected
+  (let [w  (assoc (world-of diamond) :world/ports #{"eth0"})
+        at (fn [w & kvs] (reduce (fn [w [n state]] (assoc-in w [:world/services n :sup/state] state))
+                                 w (partition 2 kvs)))]
+    (are [states expected] (= expected (world/idle? (apply at w states) "top"))
+      ["top" :ready]                                                        true
+      ["top" :failed]                                                       true
+      ["top" :launching]                                                    false
+      ["top" :waiting "left" :launching "right" :ready]                     false
+      ["top" :waiting "left" :failed "right" :ready]                        true
+      ["top" :waiting "left" :waiting "right" :ready "base" :failed]        true
+      ["top" :waiting "left" :waiting "right" :ready "base" :launching]     false)
+    (is (world/idle? (assoc (at w "top" :waiting "left" :ready "right" :ready) :world/ports #{}) "top")
+        "Its port is not there.")))
 
 ;; --- any graph of services
 

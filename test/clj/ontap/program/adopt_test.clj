@@ -33,8 +33,13 @@
 (defn- await-row
   "Waits until the row of `name` in status is as `f` says; gives it."
   [lan name f]
-  (testing/wait-for (str "a row of " name) 20000
-    #(let [row (get (workloads/status lan) name)] (when (f row) row))))
+  (let [row (volatile! nil)]
+    (try
+      (testing/wait-for name 20000
+        #(do (vreset! row (get (workloads/status lan) name))
+             (when (f @row) @row)))
+      (catch clojure.lang.ExceptionInfo e
+        (throw (ex-info (str (ex-message e) ", which is " (pr-str @row)) {}))))))
 
 (deftest ^{:slow true :timeout 120} while-nobody-watched
   (lan/needs-root!)
@@ -69,16 +74,17 @@
                  (and (= 10 (count rows)) (every? #{:up :ready} (map :state (vals rows))))))
             (is (= :up (:state ((workloads/status lan) (n "late")))) "One has not said that it is ready.")
             (workloads/ask lan :stop (n "idle"))
-            (lan/end! sup "KILL")
 
             ;; --- while no supervisor lives
-            (let [before (workloads/copies mark)
+            (let [pid-of (update-vals (workloads/status lan) :pid)
+                  _      (lan/end! sup "KILL")
+                  before (workloads/copies mark)
                   ended  (only before (n "ended"))]
               (go-on! (fifos "ended"))
               (go-on! (fifos "late"))
               (testing/wait-for "one to end" #(nil? (get (workloads/copies mark) (n "ended"))))
               ;; the strays' own shell ends; what it forked lives on
-              (testing/run {} "kill" "-KILL" (:pid (only before (n "strays"))))
+              (testing/run {} "kill" "-KILL" (pid-of (n "strays")))
               ;; a service without its link
               (lan/sh! lan :host "nsenter" (str "--net=/proc/" (:pid (only before (n "nolink"))) "/ns/net")
                        "ip" "link" "del" "eth0")
@@ -138,8 +144,9 @@
                   (testing "what had lost its link"
                     (is (not (same? "nolink")) "It was started again, with one."))
                   (testing "what cannot run any more"
-                    (is (contains? #{:backoff :failed :waiting :attaching} (:state (rows (n "unnamed")))))
-                    (is (str/includes? (str (:reason (rows (n "unnamed")))) netns) "It says which namespace is missing."))
+                    (is (await-row lan (n "unnamed") #(str/includes? (str (:reason %)) (str "/run/netns/" netns)))
+                        "It says which namespace is missing.")
+                    (is (nil? (get (workloads/copies mark) (n "unnamed")))))
                   (testing "what is of another boot"
                     (is (nil? (rows (n "ghost"))) "Nobody knows it.")
                     (is (not (.exists ^File (record lan (n "ghost")))) "Its record is removed.")))

@@ -11,7 +11,6 @@
             [ontap.main :as main]
             [ontap.testing :as t])
   (:import (java.io ByteArrayOutputStream File PrintStream)
-           (java.util.concurrent Callable ExecutorService Executors Future)
            (java.util.regex Pattern)))
 
 (set! *warn-on-reflection* true)
@@ -28,15 +27,10 @@
   `(t/with-temp-dir [dir#]
      (binding [*dir* dir#] ~@body)))
 
-(defn- in-turn
-  "[x (f x)] for each of `xs`, two at a time; blocks."
+(defn- answers
+  "[x (f x)] for each of `xs`; blocks."
   [f xs]
-  (let [^ExecutorService two (Executors/newFixedThreadPool 2)]
-    (try
-      (mapv (fn [x ^Future answer] [x (.get answer)])
-            xs
-            (.invokeAll two (mapv (fn [x] ^Callable (bound-fn [] (f x))) xs)))
-      (finally (.shutdownNow two)))))
+  (map vector xs (t/two-at-a-time f xs)))
 
 (defn- assert-clean
   "Nothing of the machinery is in what a person reads."
@@ -50,7 +44,7 @@
 (deftest ^{:timeout 180} help-comes-from-the-table
   (with-dir
     (doseq [[{:keys [name args doc options] :as command} {:keys [exit out err] :as said}]
-            (in-turn #(ontap (:name %) "--help") table/commands)]
+            (answers #(ontap (:name %) "--help") table/commands)]
       (testing name
         (is (= 0 exit) (str command))
         (is (= "" err) "help goes to standard output alone")
@@ -62,7 +56,7 @@
               (str "with option " short ", " long ", and what it does:\n" out)))
         (is (every? #(<= (count %) 80) (str/split-lines out)) "in lines of 80 characters")
         (assert-clean [name "--help"] said)))
-    (doseq [[words {:keys [exit out] :as said}] (in-turn #(apply ontap %) [["--help"] ["-h"]])]
+    (doseq [[words {:keys [exit out] :as said}] (answers #(apply ontap %) [["--help"] ["-h"]])]
       (is (= 0 exit))
       (doseq [{:keys [name]} table/commands]
         (is (re-find (re-pattern (str "(?m)^  " name " ")) out) (str words " lists " name)))
@@ -117,7 +111,7 @@
   (with-dir
     (put-files!)
     (doseq [[[words status pattern] {:keys [exit out err] :as said}]
-            (in-turn #(apply ontap (first %)) refusals)]
+            (answers #(apply ontap (first %)) refusals)]
       (testing (str/join " " (cons "ontap" words))
         (is (= status exit) err)
         (is (re-find pattern err) err)
@@ -188,7 +182,7 @@
                                                    (declared name (assoc more :ipv4 (str "10.77.0." (+ 5 i) "/24"))))
                                                  cases))]
       (doseq [[[name _ status pattern] {:keys [exit out err] :as said}]
-              (in-turn #(lan/ontap lan "exec" file (first %)) cases)]
+              (answers #(lan/ontap lan "exec" file (first %)) cases)]
         (testing (str "exec " name)
           (is (= status exit) err)
           (is (re-find pattern err) err)

@@ -7,8 +7,7 @@
             [clojure.test :refer [deftest is testing]]
             [ontap.harness.lan :as lan]
             [ontap.harness.process :as process]
-            [ontap.testing :as t])
-  (:import (java.util.concurrent Callable ExecutorService Executors Future)))
+            [ontap.testing :as t]))
 
 (set! *warn-on-reflection* true)
 
@@ -151,7 +150,7 @@
      :tty       0
      :nice      0
      :threads   "1"
-     :oom       (str/trim (slurp (str "/proc/" caller "/oom_score_adj")))
+     :oom       (process/oom-score-adj caller)
      :command   exec
      :namespaces (merge (zipmap process/namespace-kinds (repeat :shared))
                         {"net" (:net wanted :own) "uts" (:uts wanted :own)})
@@ -186,7 +185,7 @@
      :tty       (:tty stat)
      :nice      (:nice stat)
      :threads   (first (status "Threads"))
-     :oom       (str/trim (slurp (str "/proc/" pid "/oom_score_adj")))
+     :oom       (process/oom-score-adj pid)
      :command   (process/command pid)
      :namespaces (into {} (for [[kind id] own]
                             [kind (cond (= id (same kind)) :shared
@@ -198,12 +197,13 @@
 ;; --- the two ways
 
 (defn- await-command
-  "`pid`, once it is the workload (and no more what starts it). `lives?` says whether
+  "`pid`, once it is the workload (and no more what starts it) and has loaded its
+  libraries: it sleeps. `lives?` says whether
   that can still be; /proc would show a zombie while a thread that is not the first
   calls execve."
   [pid exec lives?]
   (t/wait-for (str pid " to become " exec) 60000
-              #(or (= exec (process/command pid))
+              #(or (and (= exec (process/command pid)) (= "S" (:state (process/stat pid))))
                    (when-not (lives?)
                      (throw (ex-info (str pid " ended before it became " exec) {})))))
   pid)
@@ -254,14 +254,6 @@
                         {} e)))
       (finally (lan/end! spawned "KILL")))))
 
-(defn- in-turn
-  "(f x) for each, two at a time; a vector in order. Blocks."
-  [f xs]
-  (let [^ExecutorService two (Executors/newFixedThreadPool 2)]
-    (try
-      (mapv #(.get ^Future %) (.invokeAll two (mapv (fn [x] ^Callable (fn [] (f x))) xs)))
-      (finally (.shutdownNow two)))))
-
 (defn- differences [a b]
   (into {} (for [k (sort (set/union (set (keys a)) (set (keys b))))
                  :when (not= (get a k) (get b k))]
@@ -277,7 +269,7 @@
             edn          (lan/write-file lan declarations)
             up           (by-up lan edn declarations normal)
             exec         (zipmap (map :name declarations)
-                                 (in-turn #(by-exec lan edn normal %) declarations))]
+                                 (t/two-at-a-time #(by-exec lan edn normal %) declarations))]
         (doseq [[{:keys [name] :as declaration} wanted] cases
                 :let [wanted (expected (:host lan) declaration wanted)]]
           (testing name
