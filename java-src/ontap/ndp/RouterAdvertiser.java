@@ -336,14 +336,25 @@ public final class RouterAdvertiser implements AutoCloseable {
         if (words.length < 2) {
             throw new IllegalArgumentException("usage: ontap.ndp.RouterAdvertiser LINK PREFIX/64 [PREFIX/64...]");
         }
+        try {
+            advertise(words[0], List.of(words).subList(1, words.length));
+        } catch (final IllegalArgumentException e) {
+            System.err.println("router advertiser: " + e.getMessage());
+            System.exit(100);
+        } catch (final SysException e) {
+            System.err.println("router advertiser: " + e.getMessage());
+            System.exit(111);
+        }
+    }
+
+    private static void advertise(final String link, final List<String> texts) {
         final List<NdpOption> prefixes = new ArrayList<>();
-        for (final String text : List.of(words).subList(1, words.length)) {
+        for (final String text : texts) {
             prefixes.add(parsePrefix(text));
         }
         try (SignalQueue signals = Signals.on("TERM", "INT");
                 EventLoop loop = new EventLoop(new ToStandardError())) {
-            final RouterAdvertiser router =
-                    open(loop, words[0], RouterAdvertisement.of(prefixes), Pace.USUAL);
+            final RouterAdvertiser router = open(loop, link, RouterAdvertisement.of(prefixes), Pace.USUAL);
             loop.add(signals.fd(), EventLoop.EPOLLIN, new EventLoop.Handler() {
                 @Override
                 public void ready(final int events) {
@@ -352,8 +363,7 @@ public final class RouterAdvertiser implements AutoCloseable {
                     }
                 }
             });
-            System.out.println("advertising " + String.join(" ", List.of(words).subList(1, words.length)) + " on "
-                    + router.link);
+            System.out.println("advertising " + String.join(" ", texts) + " on " + router.link);
             loop.run();
             router.close();
         }

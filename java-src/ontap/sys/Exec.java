@@ -46,7 +46,6 @@ public final class Exec {
             arena.string(path);
             arena.strings(argv);
             arena.strings(env);
-            new LastLimits(arena, Map.of(0, new Limits.Limit(0, 0), 1, new Limits.Limit(0, 0)));
             ignore(0, arena.allocate(SIGACTION_SIZE));
             final Plan plan = new Plan(fds);
             try {
@@ -75,17 +74,7 @@ public final class Exec {
      */
     public static void run(final String path, final List<String> argv, final List<String> env,
             final Map<Integer, Fd> fds) {
-        run(path, argv, env, fds, Map.of(), true);
-    }
-
-    /**
-     * The same under {@code limits} (resource number to limit), which are set right before execve, as a JVM may not be
-     * able to go on under them: whether this thread may execute the file is asked first. EPERM when a hard limit would
-     * have to rise: the identity that may do that is gone, so the caller does it before.
-     */
-    public static void run(final String path, final List<String> argv, final List<String> env,
-            final Map<Integer, Fd> fds, final Map<Integer, Limits.Limit> limits) {
-        run(path, argv, env, fds, limits, true);
+        run(path, argv, env, fds, true);
     }
 
     /**
@@ -93,11 +82,11 @@ public final class Exec {
      * go on to reach it: for a program that goes on as itself under other circumstances.
      */
     public static void runInSession(final String path, final List<String> argv, final List<String> env) {
-        run(path, argv, env, Map.of(), Map.of(), false);
+        run(path, argv, env, Map.of(), false);
     }
 
     private static void run(final String path, final List<String> argv, final List<String> env,
-            final Map<Integer, Fd> fds, final Map<Integer, Limits.Limit> limits, final boolean ownSession) {
+            final Map<Integer, Fd> fds, final boolean ownSession) {
         check(path, argv);
         try (NativeArena arena = new NativeArena()) {
             final Pointer nativePath = arena.string(path);
@@ -106,7 +95,6 @@ public final class Exec {
             final Pointer action = arena.allocate(SIGACTION_SIZE);
             final Pointer mask = arena.allocate(SIGSET_SIZE);
             final Pointer oldMask = arena.allocate(SIGSET_SIZE);
-            final LastLimits last = new LastLimits(arena, limits);
             final Plan plan = new Plan(fds);
             // A table of its own, so that no other thread opens a file after close_range, and none sees its files
             // replaced. Where a sandbox forbids it, that much is left to luck.
@@ -120,17 +108,11 @@ public final class Exec {
                     LibcProc.setsid();
                 }
                 reset = stopIgnoring(action);
-                if (!limits.isEmpty()) {
-                    checkExecutable(path, Pointer.nativeValue(nativePath));
-                }
                 LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, mask, oldMask);
-                try {
-                    last.set();
-                    LibcProc.execve(nativePath, nativeArgv, nativeEnv);
-                    throw SysException.last("execve", path);
-                } finally {
-                    LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, oldMask, null);
-                }
+                LibcProc.execve(nativePath, nativeArgv, nativeEnv);
+                final SysException failure = SysException.last("execve", path);
+                LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, oldMask, null);
+                throw failure;
             } finally {
                 ignore(reset, action);
                 plan.restore();
@@ -141,13 +123,6 @@ public final class Exec {
     private static void check(final String path, final List<String> argv) {
         if (argv.isEmpty()) {
             throw new IllegalArgumentException("should have at least argv[0]: ".concat(path));
-        }
-    }
-
-    private static void checkExecutable(final String path, final long nativePath) {
-        if (LibcProc.syscall(LibcProc.SYS_FACCESSAT2, LibcProc.AT_FDCWD, nativePath, LibcProc.X_OK,
-                LibcProc.AT_EACCESS) < 0) {
-            throw SysException.last("execve", path);
         }
     }
 

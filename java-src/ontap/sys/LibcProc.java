@@ -19,11 +19,9 @@ final class LibcProc {
     static final long SYS_SETRESGID = ARM ? 149 : 119;
     static final long SYS_SETGROUPS = ARM ? 159 : 116;
     static final long SYS_RT_SIGACTION = ARM ? 134 : 13;
-    static final long SYS_PRLIMIT64 = ARM ? 261 : 302;
     static final long SYS_PIDFD_SEND_SIGNAL = 424;
     static final long SYS_PIDFD_OPEN = 434;
     static final long SYS_CLOSE_RANGE = 436;
-    static final long SYS_FACCESSAT2 = 439;
 
     // linux/prctl.h
     static final int PR_SET_KEEPCAPS = 8;
@@ -43,11 +41,6 @@ final class LibcProc {
     static final long NS_GET_NSTYPE = 0xb703;
     static final long NS_GET_OWNER_UID = 0xb704;
     static final long PIDFD_GET_INFO = 0xc040ff0bL;
-
-    // fcntl.h, unistd.h
-    static final int AT_FDCWD = -100;
-    static final int AT_EACCESS = 0x200;
-    static final int X_OK = 1;
 
     // spawn.h, signal.h, sys/wait.h
     static final short POSIX_SPAWN_SETSIGDEF = 0x04;

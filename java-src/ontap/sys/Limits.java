@@ -40,7 +40,7 @@ public final class Limits {
         }
     }
 
-    static String name(final int resource) {
+    private static String name(final int resource) {
         for (final Map.Entry<String, Integer> entry : NAMES.entrySet()) {
             if (entry.getValue() == resource) {
                 return entry.getKey();

@@ -7,7 +7,8 @@
             [ontap.model.mistake :as mistake]
             [ontap.ops.client :as client]
             [ontap.ops.status :as status]
-            [ontap.run.paths :as paths]))
+            [ontap.run.paths :as paths])
+  (:import (java.io File)))
 
 (set! *warn-on-reflection* true)
 
@@ -87,8 +88,14 @@
 (defn logs
   "Prints the log of a service; with --follow it blocks, and goes on until it is ended."
   [{:keys [arguments options env]}]
-  (let [[row] (client/ask (layout env) {:command :status :names (vec arguments)})]
-    ((requiring-resolve 'ontap.ops.log-reader/show!) (:log row) options)
+  (let [paths (layout env)
+        file  (try
+                (:log (first (client/ask paths {:command :status :names (vec arguments)})))
+                (catch clojure.lang.ExceptionInfo e
+                  ;; what was written is worth reading when nobody runs, above all then
+                  (let [file (paths/log-file paths {:service/name (first arguments)})]
+                    (if (and (= 111 (:status (ex-data e))) (.canRead (File. ^String file))) file (throw e)))))]
+    ((requiring-resolve 'ontap.ops.log-reader/show!) file options)
     0))
 
 (defn demo

@@ -38,7 +38,8 @@
     :options [] :run 'ontap.cli.run/up}
    {:name "exec" :args "FILE NAME" :arity [2 2]
     :doc "Become the one service NAME: same pid, no JVM left"
-    :about ["For a supervisor that is there already: Shepherd, systemd, s6. Standard output and error stay as they are; `:restart`, `:stop`, `:requires` and `:log` are the supervisor's business and are not looked at."]
+    :about ["For a supervisor that is there already: Shepherd, systemd, s6. Standard output and error stay as they are; `:restart`, `:stop`, `:requires` and `:log` are the supervisor's business and are not looked at."
+            "In a namespace that is shared (`:netns` NAME or :host) the link stays when the workload has ended; the next start replaces it."]
     :options [] :run 'ontap.cli.run/exec}
    {:name "check" :args "FILE" :arity [1 1]
     :doc "Show what would be made, or every mistake of FILE; nothing is done"

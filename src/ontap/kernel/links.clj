@@ -57,9 +57,9 @@
       (do (conf "disable_ipv6" "0") ; a machine may have it off by default
           (stable-secret! link secret)
           (case method
-            :slaac  (do (conf "accept_ra" "1") (conf "autoconf" "1") (conf "use_tempaddr" "0"))
+            :slaac  (do (conf "accept_ra" "2") (conf "autoconf" "1") (conf "use_tempaddr" "0"))
             ;; a router may still tell the way out, but gives no further address
-            :static (do (conf "accept_ra" (if gateway "0" "1")) (conf "autoconf" "0")))))))
+            :static (do (conf "accept_ra" (if gateway "0" "2")) (conf "autoconf" "0")))))))
 
 (defn- ipv6? [] (some? (Io/stat "/proc/sys/net/ipv6")))
 

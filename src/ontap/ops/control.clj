@@ -131,7 +131,16 @@
         clients  (volatile! {})]
     (.add loop listener EventLoop/EPOLLIN
           (reify EventLoop$Handler
-            (ready [_ _] (accept! loop clients listener handle))))
+            (ready [this _]
+              (try
+                (accept! loop clients listener handle)
+                (catch SysException e
+                  ;; no descriptor left, say: listening on would go round and round
+                  (.remove loop listener)
+                  (.at loop (+ (Clock/boottimeNanos) (long patience-ns))
+                       #(when (.isOpen listener)
+                          (.add loop listener EventLoop/EPOLLIN this)))
+                  (throw e))))))
     (fn []
       (run! #(end! loop clients %) (keys @clients))
       (.remove loop listener)

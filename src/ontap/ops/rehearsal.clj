@@ -61,6 +61,8 @@
                          :env      env
                          :ready!   (fn [] (NsThread/start "asker" (fn [] (ask! env))))})))
 
+(def ^:private limit-ms "How long a life may take." 20000)
+
 (defn -main [jar]
   (let [dir  (.getParentFile (io/file jar))
         lib  (io/file dir "lib")
@@ -80,7 +82,12 @@
       (ontap env "check" (str file))
       (ontap env "check" "--format" "edn" (str file))
       (ontap env "status")
-      (try (NsThread/call "rehearsal" #(life! env (str file))) (catch Throwable _ nil))
+      (doto (NsThread/start "rehearsal" #(quietly (fn [] (life! env (str file)))))
+        (.join limit-ms)
+        ;; a build does not wait for what should have ended: all is stopped, as by hand
+        (as-> ^Thread life (when (.isAlive life)
+                             (Io/kill (Io/getpid) (Signals/number "TERM"))
+                             (.join life limit-ms))))
       (finally
         (run! io/delete-file (reverse (file-seq temp)))))
     (shutdown-agents)))

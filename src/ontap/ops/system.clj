@@ -243,16 +243,16 @@
                        :leaving? (volatile! false))
             {:keys [records unreadable]} (record/read-all paths boot-id)]
         (vreset! (:self sup) sup)
-        (doseq [{:keys [why] path :unreadable} unreadable]
-          (note-line :warning nil (str "unable to use " path ": " why)))
-        (supervisor/kernel-is! sup (events/snapshot []))
-        (adopt/adopt! sup records)
-        (when (seq records)
-          (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
-        (listen-to-kernel! sup monitor)
-        (listen-to-signals! sup signals)
-        (let [end-control! (control/serve! loop (:paths/control paths)
-                                           #(handle sup %1 %2))]
+        ;; a socket that cannot be had is said before anything is touched
+        (let [end-control! (control/serve! loop (:paths/control paths) #(handle sup %1 %2))]
+          (doseq [{:keys [why] path :unreadable} unreadable]
+            (note-line :warning nil (str "unable to use " path ": " why)))
+          (supervisor/kernel-is! sup (events/snapshot []))
+          (adopt/adopt! sup records)
+          (when (seq records)
+            (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
+          (listen-to-kernel! sup monitor)
+          (listen-to-signals! sup signals)
           (supervisor/reload! sup services)
           (when ready! (ready!))
           (tidy-later! loop)

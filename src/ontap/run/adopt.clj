@@ -104,7 +104,10 @@
     (parts/record! sup (parts/service sup name))
     (attempt/follow! sup name pidfd false)
     (when-not said?
-      (attempt/follow-readiness! sup service (:identity/uid (launch/identity! service))))
+      (try
+        (attempt/follow-readiness! sup service (:identity/uid (launch/identity! service)))
+        (catch clojure.lang.ExceptionInfo e       ; its user has gone meanwhile
+          (parts/note! sup :warning name (ex-message e)))))
     (log-watch/watch! sup service)
     (parts/note! sup :info name (str "taken up again, pid " pid))
     ;; what was asked of it before goes on

@@ -100,6 +100,9 @@
     (.getPath f)))
 
 (defn remove!
-  "Removes the empty group `dir`; gone or not empty is fine."
-  [dir]
+  "Removes the empty group `dir` and the groups that a workload made in it; gone or
+  not empty is fine."
+  [^String dir]
+  (doseq [^File below (.listFiles (File. dir)) :when (.isDirectory below)]
+    (remove! (.getPath below)))
   (try (Io/rmdir dir) (catch SysException _ nil)))

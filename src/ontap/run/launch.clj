@@ -12,7 +12,7 @@
   (:require [ontap.model.workload :as workload]
             [ontap.run.halt :as halt])
   (:import (java.io File)
-           (ontap.sys Caps Exec Executables Fd Identity Io Limits Limits$Limit
+           (ontap.sys Caps Errno Exec Executables Fd Identity Io Limits Limits$Limit
                       Namespaces Procs Procs$Proc Spawn Spawn$Request SysException
                       Users Users$User)))
 
@@ -84,11 +84,9 @@
       (Executables/find name (or (System/getenv "PATH") ""))
       (throw (refused (str "unable to find " name " (prlimit and setpriv are in util-linux)")))))
 
-(def ^:private tools
-  (delay {:prlimit (tool "prlimit") :setpriv (tool "setpriv")}))
+(defn- tools [] {:prlimit (tool "prlimit") :setpriv (tool "setpriv")})
 
-(def ^:private joining-tools
-  (delay {:sh (tool "sh") :env (tool "env")}))
+(defn- joining-tools [] {:sh (tool "sh") :env (tool "env")})
 
 (defn spawn!
   "Starts the workload of `service` in the namespaces of `attachment`; call it in a
@@ -100,8 +98,8 @@
   Throws with :reason ::refused (program not found, user gone) or SysException."
   [service {:attachment/keys [net uts]} {:keys [identity fds extra-env procs intent! spawned!]}]
   (let [env      (environment service identity extra-env)
-        argv     (cond-> (workload/argv service identity @tools)
-                   procs (workload/joining-argv procs (env-list env) @joining-tools))
+        argv     (cond-> (workload/argv service identity (tools))
+                   procs (workload/joining-argv procs (env-list env) (joining-tools)))
         name     (:service/name service)]
     (check-program! service env)
     (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))
@@ -117,23 +115,39 @@
       (halt/point! "pid-written" name)
       born)))
 
-(defn- limits!
-  "The limits of `service`, resource number -> Limit, to be set right before execve:
-  a JVM may not be able to live with them. Done at once, on the whole process, is what
-  the workload's identity could not do, or not in time: hard limits are raised, and
-  that of processes, which setresuid(2) looks at, is set."
+(defn- prepare-limits!
+  "Does of the limits of `service`, on the whole process, what its identity could not do,
+  or not in time: hard limits are raised, and that of processes, which setresuid(2)
+  looks at, is set. The rest is left to prlimit(1), run under that identity: a JVM may
+  not be able to live with them."
   [{:service/keys [limits]}]
-  (into {}
-        (for [[k {:keys [soft hard]}] limits
-              :let [number (int (get Limits/NAMES k))
-                    limit  (Limits$Limit. soft hard)
-                    now    (Limits/get number)]]
-          (do
-            (cond
-              (= "nproc" k) (Limits/set number limit)
-              (pos? (Long/compareUnsigned (.hard limit) (.hard now)))
-              (Limits/set number (Limits$Limit. (.soft now) (.hard limit))))
-            [number limit]))))
+  (doseq [[k {:keys [soft hard]}] limits
+          :let [number (int (get Limits/NAMES k))
+                limit  (Limits$Limit. soft hard)
+                now    (Limits/get number)]]
+    (cond
+      (= "nproc" k) (Limits/set number limit)
+      (pos? (Long/compareUnsigned (.hard limit) (.hard now)))
+      (Limits/set number (Limits$Limit. (.soft now) (.hard limit))))))
+
+(defn- in-place
+  "[path argv] of what this process becomes: the program, or prlimit(1) that runs it."
+  [{:service/keys [exec limits] :as service} env]
+  (if (empty? limits)
+    (let [^String prog (first exec)]
+      [(if (.contains prog "/") prog (Executables/find prog (get env "PATH" ""))) exec])
+    (let [argv (into (workload/limits-argv service (tool "prlimit")) exec)]
+      [(first argv) argv])))
+
+(defn- not-run
+  "The refusal for an execve(2) of `prog` that failed."
+  [prog ^SysException e]
+  (let [say #(refused (str "unable to run " prog ": " %1) :exit %2)]
+    (condp = (.errno e)
+      Errno/EACCES  (say "permission denied" 126)
+      Errno/ENOEXEC (say "it is no program, nor a script that begins with #!" 126)
+      Errno/ENOENT  (say "its interpreter is not there" 127)
+      e)))
 
 (defn become!
   "Turns this process into the workload of `service`: the calling thread is in its
@@ -141,19 +155,20 @@
   promised; 1 and 2 stay. Returns only by throwing."
   [service {:keys [fds extra-env]}]
   (let [{:identity/keys [uid gid groups] :as identity} (identity! service)
-        env    (environment service identity extra-env)
-        _      (check-program! service env)
-        exec   (:service/exec service)
-        caps   (reduce (fn [bits c] (bit-or bits (bit-shift-left 1 (Caps/number c))))
-                       0 (:service/caps service))
-        path   (let [prog (first exec)]
-                 (if (.contains ^String prog "/") prog (Executables/find prog (get env "PATH" ""))))
-        become (Identity. (int uid) (int gid)
-                          (when (:service/user service) (int-array groups))
-                          (long caps) true)
-        env    (env-list env)]
+        env         (environment service identity extra-env)
+        _           (check-program! service env)
+        caps        (reduce (fn [bits c] (bit-or bits (bit-shift-left 1 (Caps/number c))))
+                            0 (:service/caps service))
+        [path argv] (in-place service env)
+        become      (Identity. (int uid) (int gid)
+                               (when (:service/user service) (int-array groups))
+                               (long caps) true)
+        env         (env-list env)]
     (settle-thread! service)
-    (Exec/prepare path exec env fds)
-    (let [limits (limits! service)]
-      (.take become)
-      (Exec/run path exec env fds limits))))
+    (prepare-limits! service)
+    (Exec/prepare path argv env fds)
+    (.take become)
+    (try
+      (Exec/run path argv env fds)
+      (catch SysException e
+        (throw (if (= "execve" (.call e)) (not-run (first argv) e) e))))))

@@ -24,12 +24,17 @@
   []
   (outside-uid (Io/geteuid) (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0)))))
 
+(defn- absolute
+  "NOTIFY_SOCKET has to be, and a service has a working folder of its own."
+  [path]
+  (str (.toAbsolutePath (Path/of path (make-array String 0)))))
+
 (defn runtime-dir
   "The run-time folder for `env` (a map of strings) and `uid`. Throws with
   :reason ::no-runtime-dir when an ordinary user has none."
   [env uid]
   (let [said #(let [v (get env %)] (when (seq v) v))]
-    (or (said "ONTAP_RUNTIME_DIR")
+    (or (some-> (said "ONTAP_RUNTIME_DIR") absolute)
         (when (zero? (long uid)) "/run/ontap")
         (some-> (said "XDG_RUNTIME_DIR") (str "/ontap"))
         (throw (ex-info (str "unable to find a run-time folder: XDG_RUNTIME_DIR is"
@@ -40,7 +45,7 @@
   "The folder for what outlives a boot, for `env` and `uid`."
   [env uid]
   (let [said #(let [v (get env %)] (when (seq v) v))]
-    (or (said "ONTAP_STATE_DIR")
+    (or (some-> (said "ONTAP_STATE_DIR") absolute)
         (when (zero? (long uid)) "/var/lib/ontap")
         (some-> (said "XDG_STATE_HOME") (str "/ontap"))
         (some-> (said "HOME") (str "/.local/state/ontap"))

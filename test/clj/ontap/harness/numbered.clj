@@ -37,12 +37,12 @@
   (and (vector? a) (vector? b) (= (a 0) (b 0)) (<= (b 1) (a 1))))
 
 (defn judge
-  "{:wrong [..] :lost n :lines n :cut? boolean :last [run number]} of the log at `path`, while no
-  supervisor lives that could cut it just now. :lost are the lines missing at the
-  stated cut."
+  "{:wrong [..] :lost n :lines n :cut? boolean :last [run number]} of the log at `path`,
+  while no supervisor lives that could cut it just now. :lost are the lines missing at
+  the stated cut, :cut? says that there is one."
   [path]
   (let [now    (lines path)
-        ;; the writer's own end may leave nothing but whole lines; the file's end may move
+        ;; the last line may just be being written
         now    (cond-> now (string? (peek now)) pop)
         old    (lines (str path ".1"))
         cut?   (boolean (and (string? (peek old)) (re-matches statement (peek old))))
@@ -51,7 +51,7 @@
         before (cond-> before (and cut? (string? (peek before))) pop)
         [a b]  [(peek before) (first now)]
         ;; a supervisor that ended between writing FILE.1 and emptying FILE
-        whole? (or (nil? a) (some (fn [l] (= l (first before))) (take 1 now)) (not-after? a b))]
+        whole? (or (nil? a) (= b (first before)) (not-after? a b))]
     {:wrong (vec (concat (broken now)
                          (when-not whole? (broken before))
                          (when-not (or whole? cut? (nil? b))
