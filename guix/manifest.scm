@@ -29,6 +29,7 @@
    "curl"
    "procps"
    "jq"
+   "perl"
    "kmod"
 
    ;; What the scripts are written in.

@@ -37,10 +37,16 @@
   [world names]
   (closure #(dependents world %) names))
 
+(defn- met?
+  "Is the service `name` as those that require it need it: ready, or, a task rather
+  than a server, ended well?"
+  [world name]
+  (contains? #{:ready :done} (state world name)))
+
 (defn- may-go? [world {:keys [service] :as s}]
   (and (= :waiting (:sup/state s))
        (contains? (:world/ports world) (:service/port service))
-       (every? #(= :ready (state world %)) (:service/requires service))))
+       (every? #(met? world %) (:service/requires service))))
 
 (defn- may-stop? [world name]
   (every? #(supervision/at-rest? (state world %) )
@@ -61,7 +67,7 @@
     (when (= :waiting (:sup/state s))
       (if-not (contains? (:world/ports world) (:service/port service))
         (str "port " (:service/port service) " is not there yet")
-        (when-let [open (seq (remove #(= :ready (state world %))
+        (when-let [open (seq (remove #(met? world %)
                                      (:service/requires service)))]
           (str "requires " (apply str (interpose ", " open))))))))
 
@@ -73,7 +79,7 @@
     (case (:sup/state s)
       (nil :ready :down :failed :done :backoff) true
       :waiting (or (not (contains? (:world/ports world) (:service/port service)))
-                   (boolean (some #(and (not= :ready (state world %)) (idle? world %))
+                   (boolean (some #(and (not (met? world %)) (idle? world %))
                                   (:service/requires service))))
       false)))
 

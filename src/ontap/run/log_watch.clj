@@ -9,7 +9,7 @@
             [ontap.run.parts :as parts]
             [ontap.run.paths :as paths]
             [ontap.run.work :as work])
-  (:import (ontap.sys Clock EventLoop Inotify Inotify$Event SysException)))
+  (:import (ontap.sys Clock EventLoop Io Inotify Inotify$Event SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -25,26 +25,55 @@
 (defn- later! [sup ns f]
   (.at ^EventLoop (:loop sup) (+ (Clock/boottimeNanos) (long ns)) f))
 
+(defn- grown?
+  "Is the log of `service` past its bound?"
+  [sup {{:keys [max-bytes]} :service/log :as service}]
+  (let [file (paths/log-file (:paths sup) service)]
+    (when-let [st (Io/stat file)]
+      (and (logs/plain? file) (> (.size st) (long max-bytes))))))
+
+(defn- again! [sup name]
+  (parts/drop! sup name :cutting?)
+  (when-let [{:keys [service]} (parts/service sup name)]
+    (watch! sup service)))
+
+(defn- cut! [sup {:service/keys [name] {:keys [max-bytes]} :service/log :as service}]
+  (let [file (paths/log-file (:paths sup) service)]
+    (parts/hold! sup name :cutting? true)
+    (work/submit!
+     (:crew sup) (str "log-" name)
+     #(logs/cut! name file max-bytes (parts/stamp))
+     (fn [{:keys [value ^Throwable error]}]
+       (cond
+         error (do (parts/note! sup :warning name
+                                (str "unable to cut its log: " (.getMessage error)))
+                   (later! sup failed-pause-ns #(again! sup name)))
+         value (do (parts/note! sup :info name
+                                (str "log cut: what was there is in " file ".1"))
+                   (again! sup name))
+         :else (again! sup name))))))
+
+(defn unwatch!
+  "Stops following the log of `name`."
+  [sup name]
+  (when-let [wd (:log-wd (parts/handle sup name))]
+    (vswap! (:watches sup) dissoc wd)
+    (parts/drop! sup name :log-wd)
+    (.unwatch ^Inotify (:inotify sup) (int wd))))
+
 (defn- look! [sup name]
   (when-let [{:keys [service]} (parts/service sup name)]
-    (let [file  (paths/log-file (:paths sup) service)
-          bound (-> service :service/log :max-bytes)
-          again #(when-let [{:keys [service]} (parts/service sup name)]
-                   (parts/drop! sup name :cutting?)
-                   (watch! sup service))]
-      (parts/hold! sup name :cutting? true)
-      (work/submit!
-       (:crew sup) (str "log-" name)
-       #(logs/cut! name file bound (parts/stamp))
-       (fn [{:keys [value error]}]
-         (cond
-           error (do (parts/note! sup :warning name
-                                  (str "unable to cut its log: " (ex-message error)))
-                     (later! sup failed-pause-ns again))
-           value (do (parts/note! sup :info name
-                                  (str "log cut: what was there is in " file ".1"))
-                     (again))
-           :else (again)))))))
+    (when-not (:cutting? (parts/handle sup name))
+      (if (grown? sup service)
+        (cut! sup service)
+        (watch! sup service)))))
+
+(defn- on-event [sup name wd]
+  (fn [^Inotify$Event e]
+    (vswap! (:watches sup) dissoc wd)
+    (parts/drop! sup name :log-wd)
+    (when (pos? (bit-and (.mask e) Inotify/IN_MODIFY))
+      (later! sup pause-ns #(look! sup name)))))
 
 (defn watch!
   "Follows the log of `service` from now on; a log that is not there, or is
@@ -57,18 +86,8 @@
                                    (unchecked-int (bit-or Inotify/IN_MODIFY one-shot))))
                          (catch SysException _ nil))]
         (parts/hold! sup name :log-wd wd)
-        (vswap! (:watches sup) assoc wd
-                (fn [^Inotify$Event e]
-                  (vswap! (:watches sup) dissoc wd)
-                  (parts/drop! sup name :log-wd)
-                  (when (pos? (bit-and (.mask e) Inotify/IN_MODIFY))
-                    (later! sup pause-ns #(when-not (:cutting? (parts/handle sup name))
-                                            (look! sup name))))))))))
-
-(defn unwatch!
-  "Stops following the log of `name`."
-  [sup name]
-  (when-let [wd (:log-wd (parts/handle sup name))]
-    (vswap! (:watches sup) dissoc wd)
-    (parts/drop! sup name :log-wd)
-    (.unwatch ^Inotify (:inotify sup) (int wd))))
+        (vswap! (:watches sup) assoc wd (on-event sup name wd))
+        ;; what was written before the watch was there is told by nobody
+        (when (grown? sup service)
+          (unwatch! sup name)
+          (cut! sup service))))))

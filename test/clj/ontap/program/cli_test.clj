@@ -173,16 +173,22 @@
   (lan/needs-root!)
   (lan/with-lan [lan]
     (let [plain (doto ^File (io/file (:dir lan) "plain.sh") (spit "#!/bin/sh\n"))
+          roots (doto ^File (io/file (:dir lan) "roots.sh") (spit "#!/bin/sh\n") (.setExecutable true true))
+          text  (doto ^File (io/file (:dir lan) "text") (spit "hello\n") (.setExecutable true false))
+          _     (t/run {} "chmod" "700" roots)
           cases [["missing" {:exec ["ontap-no-such-program"]} 127 #"unable to run ontap-no-such-program: not found in PATH="]
                  ["absent"  {:exec ["/no/such/program"]} 127 #"unable to run /no/such/program: no such file"]
                  ["plain"   {:exec [(.getPath plain)]} 126 #"unable to run .*plain.sh: it is not executable"]
                  ["folder"  {:exec ["/tmp"]} 126 #"unable to run /tmp: it is not executable"]
                  ["nowhere" {:dir "/no/such/folder"} 126 #"its folder /no/such/folder is not there"]]
+          ;; what only execve finds out; supervised, setpriv(1) tells it to the log
+          late  [["roots" {:exec [(.getPath roots)]} 126 #"unable to run .*roots.sh: permission denied"]
+                 ["text"  {:exec [(.getPath text)]} 126 #"unable to run .*text: it is no program, nor a script"]]
           file  (lan/write-file lan (map-indexed (fn [i [name more]]
                                                    (declared name (assoc more :ipv4 (str "10.77.0." (+ 5 i) "/24"))))
-                                                 cases))]
+                                                 (concat cases late)))]
       (doseq [[[name _ status pattern] {:keys [exit out err] :as said}]
-              (answers #(lan/ontap lan "exec" file (first %)) cases)]
+              (answers #(lan/ontap lan "exec" file (first %)) (concat cases late))]
         (testing (str "exec " name)
           (is (= status exit) err)
           (is (re-find pattern err) err)
@@ -193,9 +199,10 @@
             _    (lan/await-listening lan up)
             rows (t/wait-for "all to have failed" 60000
                              #(let [rows (lan/status lan)]
-                                (when (every? (comp #{:failed} :state) (vals rows)) rows)))]
+                                (when (every? (comp #{:failed :done} :state) (vals rows)) rows)))]
         (doseq [[name _ _ pattern] cases]
           (is (re-find pattern (str (:reason (rows name)))) (str "status of " name " says why"))
           (is (re-find pattern (lan/said up)) (str "`ontap up` says why " name " does not run")))
+        (is (not= {:code 0} (:exit (rows "roots"))) "a script of root's is no success for nobody")
         (is (= 0 (lan/end! up "TERM")))
         (assert-clean "up" {:out (lan/said up)})))))
