@@ -68,6 +68,15 @@
   [{:keys [seen lines]}]
   (str/join "\n" (concat @seen (filter string? lines))))
 
+(defn await-end
+  "The exit status of a process of `spawn` that ends by itself; blocks for at most
+  `limit-s`, then kills it and throws."
+  [{:keys [^Process process seen]} limit-s]
+  (when-not (.waitFor process (long limit-s) TimeUnit/SECONDS)
+    (.destroyForcibly process)
+    (throw (ex-info (str "did not end within " limit-s " s; it said:\n" (str/join "\n" @seen)) {})))
+  (.exitValue process))
+
 (defn end!
   "Sends `signal` (\"TERM\", \"KILL\") to a process of `spawn` and returns its exit
   status; blocks for at most `limit-s` (30), then kills it and throws."

@@ -55,7 +55,8 @@
     path))
 
 (defn- let-go
-  "Lets one reader of the FIFO go on; fails when none comes in 20 s."
+  "Lets the reader of the FIFO go on; fails when none comes in 20 s. Once only: a
+  second line may still meet the reader of the first."
   [path]
   (t/run {:limit-s 20} "sh" "-c" "echo >\"$1\"" "sh" path))
 
@@ -178,30 +179,30 @@
       (is (= :ready (state lan "flaky"))))))
 
 (def ^:private notify
-  "A perl program that waits for the FIFO in its argument, tells by sd_notify(3), and stays."
+  "A perl program that waits for one FIFO of its arguments, then the other, tells by sd_notify(3), and stays."
   (str "use Socket; open my $f, '<', $ARGV[0]; <$f>;"
        "socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; "
-       "send(S, \"STATUS=nearly\\n\", 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die \"$!\"; <$f>; open $f, '<', $ARGV[0]; <$f>;"
+       "send(S, \"STATUS=nearly\\n\", 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die \"$!\"; open $f, '<', $ARGV[1]; <$f>;"
        "send(S, \"STATUS=here\\nREADY=1\\n\", 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die \"$!\"; sleep 1000"))
 
 (deftest ^{:timeout 120} ready-when-it-says-so
   (lan/needs-root!)
   (lan/with-lan [lan]
-    (let [by-fd   (fifo lan "by-fd")
-          by-note (fifo lan "by-note")
+    (let [[fd-1 fd-2]     (map #(fifo lan %) ["fd-1" "fd-2"])
+          [note-1 note-2] (map #(fifo lan %) ["note-1" "note-2"])
           up      (start lan [(service "fd" 5 :ready {:fd 3} :user "daemon"
-                                       :exec ["sh" "-c" "read x <\"$0\"; printf half >&3; read x <\"$0\"; echo >&3; exec sleep 1000" by-fd])
-                              (service "note" 6 :ready :notify :exec ["perl" "-e" notify by-note])
+                                       :exec ["sh" "-c" "read x <\"$0\"; printf half >&3; read x <\"$1\"; echo >&3; exec sleep 1000" fd-1 fd-2])
+                              (service "note" 6 :ready :notify :exec ["perl" "-e" notify note-1 note-2])
                               (service "after" 7 :requires ["fd" "note"])])]
       (doseq [name ["fd" "note"]] (await-state lan name :up))
       (is (= :waiting (state lan "after")) "what requires them waits")
       (is (re-find #"requires (fd, note|note, fd)" (:reason ((lan/status lan) "after"))))
-      (let-go by-fd)
-      (let-go by-note)
-      (let-go by-fd)
+      (let-go fd-1)
+      (let-go note-1)
+      (let-go fd-2)
       (lan/await-line up #"fd: ready")
       (is (= [:up :waiting] (map #(state lan %) ["note" "after"])) "a word other than READY=1 is not taken for it")
-      (let-go by-note)
+      (let-go note-2)
       (lan/await-line up #"note: ready")
       (lan/await-ready lan "after")
       (is (= 0 (lan/end! up "TERM")))

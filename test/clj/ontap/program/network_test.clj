@@ -116,7 +116,7 @@
       (is (not (re-find #"twin: started" (lan/said up))))
       (let [twin (exec! lan "twin")]
         (lan/await-line twin #"fatal: .*twin: address fd77::1 is in use by another host on port up0" 60)
-        (is (= 111 (lan/end! twin "KILL" 60)) "`ontap exec` is refused"))
+        (is (= 111 (lan/await-end twin 60)) "`ontap exec` is refused"))
       (is (= 0 (lan/end! up "TERM"))))))
 
 (deftest ^{:timeout 120} no-address-in-time
