@@ -106,7 +106,7 @@ final class TestNamespace implements AutoCloseable {
     }
 
     private static String run(final List<String> command) throws IOException, InterruptedException {
-        final Process p = new ProcessBuilder(command).redirectErrorStream(true).start();
+        final Process p = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         p.getOutputStream().close();
         final String out;
         try {

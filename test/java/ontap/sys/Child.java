@@ -29,6 +29,10 @@ final class Child implements AutoCloseable {
             all.put(1, childOut);
             all.put(2, childErr);
             pid = Spawn.run(new Spawn.Request(argv.get(0), argv, env, all));
+        } catch (final RuntimeException e) {
+            in[1].close();
+            out[0].close();
+            throw e;
         }
         pidfd = PidFd.open(pid);
         stdin = in[1];
