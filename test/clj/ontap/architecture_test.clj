@@ -230,3 +230,8 @@
       (is (contains? told k) (str "doc/data.md tells what " k " is, which " path " uses.")))
     (doseq [k (sort told)]
       (is (contains? used k) (str k " of doc/data.md is used.")))))
+
+(deftest the-version-is-one
+  (is (= (second (re-find #"\(def version \"([^\"]+)\"\)" (slurp "build.clj")))
+         (second (re-find #"\(def version \"[^\"]*\" \"([^\"]+)\"\)" (slurp "src/ontap/main.clj"))))
+      "build.clj and ontap.main have the same version."))

@@ -23,7 +23,7 @@ final class Child implements AutoCloseable {
     private Child(final Map<Integer, Fd> fds, final List<String> env, final List<String> argv) {
         final Fd[] in = Io.pipe(false);
         final Fd[] out = Io.pipe(false);
-        try (Fd childIn = in[0]; Fd childOut = out[1]; Fd childErr = Fd.own(2, "stderr").dup()) {
+        try (Fd childIn = in[0]; Fd childOut = out[1]; Fd childErr = standardError()) {
             final Map<Integer, Fd> all = new TreeMap<>(fds);
             all.put(0, childIn);
             all.put(1, childOut);
@@ -37,6 +37,16 @@ final class Child implements AutoCloseable {
         pidfd = PidFd.open(pid);
         stdin = in[1];
         stdout = out[0];
+    }
+
+    /** A copy of this process's own, which is not the test's to close. */
+    private static Fd standardError() {
+        final Fd own = Fd.own(2, "stderr");
+        try {
+            return own.dup();
+        } finally {
+            own.disown();
+        }
     }
 
     /** Runs until {@link #finish} or {@link #close} closes its stdin or kills it. */
