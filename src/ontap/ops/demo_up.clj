@@ -237,7 +237,8 @@
   (when (Io/stat (:paths/services layout))
     (doseq [{:record/keys [pid netns cgroup name] :as record}
             (:records (record/read-all layout (Procs/bootId)))]
-      (when (born-then? record)
+      ;; also one that was spawned and not yet written down
+      (when (or (nil? pid) (born-then? record))
         (run! #(kill-and-await! watch %)
               (leftovers/pids {:pid pid :netns netns :cgroup cgroup :name name})))
       (when cgroup (cgroup/remove! cgroup)))))

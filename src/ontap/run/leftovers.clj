@@ -29,14 +29,17 @@
     (catch IOException _ false)))
 
 (defn pids
-  "Processes that belong to a run: {:netns {:dev :ino} or nil, :pid, :cgroup, :name}."
+  "Processes that belong to a run: {:netns {:dev :ino} or nil, :pid, :cgroup, :name}.
+  In the namespace all of them, but where there is a better sign of what is the
+  service's own (its control group), or none that the namespace is (no pid, and
+  numbers are used again), only those that were started with its name."
   [{:keys [netns pid cgroup name]}]
   (into (sorted-set)
         (concat
          (when cgroup (cgroup/pids cgroup))
          (when netns
            (cond->> (Procs/inNamespace "net" (Namespaces$NsId. (:dev netns) (:ino netns)))
-             cgroup (filter #(started-as? % name))))
+             (and name (or cgroup (nil? pid))) (filter #(started-as? % name))))
          (when (and pid (not cgroup))
            (filter (fn [p]
                      (when-let [^Procs$Proc s (Procs/stat (int p))]
