@@ -35,9 +35,9 @@
   (let [[least most] arity]
     (cond
       (< (count arguments) least)
-      (usage-error (str "`ontap " name "` needs " (:args command) ": " (help/usage command)))
+      (usage-error (str "`ontap " name "` needs " (:args command) "; usage: " (help/usage command)))
       (and most (> (count arguments) most))
-      (usage-error (str "`ontap " name "` does not take " (pr-str (nth arguments most)) ": "
+      (usage-error (str "`ontap " name "` does not take " (pr-str (nth arguments most)) "; usage: "
                         (help/usage command))))))
 
 (defn- run-command [{:keys [options run] :as command} words env]
@@ -68,7 +68,7 @@
     (if-let [command (table/command word)]
       (run-command command words env)
       (throw (usage-error (str "unknown command " word (near-text word table/command-names)
-                               " There are: " (str/join ", " table/command-names)))))))
+                               "; there are: " (str/join ", " table/command-names)))))))
 
 (defn- complain! [^String text]
   (.println System/err (str "ontap: fatal: " text)))

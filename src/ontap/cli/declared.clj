@@ -60,20 +60,26 @@
 
 (defn read-file
   "The services of the file at `path`: {:services [..] :ports {..}}, or {:mistakes
-  text} with every mistake on a line of its own. Throws with :kind :exit when the
-  file cannot be read."
+  text, :found [mistake ..]} with every mistake on a line of its own. Throws with
+  :kind :exit when the file cannot be read."
   [path]
   (let [read   (declaration/read-text (source path))
         result (if (:mistakes read) read (check/check (:form read) (machine)))]
     (if-let [mistakes (:mistakes result)]
       {:mistakes (str "unable to use " path ": "
                       (if (= 1 (count mistakes)) "1 mistake" (str (count mistakes) " mistakes"))
-                      "\n" (mistake/render mistakes path (:form read)))}
+                      "\n" (mistake/render mistakes path (:form read)))
+       :found    mistakes}
       result)))
+
+(defn fail!
+  "Throws the text of mistakes, with :kind :exit, 102."
+  [text]
+  (throw (fail text)))
 
 (defn services!
   "Like `read-file`, the services alone; mistakes are thrown with :kind :exit, 102."
   [path]
   (let [{:keys [services mistakes]} (read-file path)]
-    (when mistakes (throw (fail mistakes)))
+    (when mistakes (fail! mistakes))
     services))

@@ -54,7 +54,8 @@
        "\n\nOptions:\n"
        (rows [["-h, --help" "Show this, or after a command its help"]
               ["--version" "Show the version"]] 2)
-       "\n\nExit status:\n"
+       "\n\nFILE holds declarations in EDN; README.md (\"A service\") has every key.\n"
+       "\nExit status:\n"
        (rows table/exit-codes 2)
        "\n\nEnvironment:\n"
        (rows [["ONTAP_RUNTIME_DIR" "run-time state; else /run/ontap for root, $XDG_RUNTIME_DIR/ontap for others"]

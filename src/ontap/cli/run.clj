@@ -8,7 +8,8 @@
             [ontap.ops.client :as client]
             [ontap.ops.status :as status]
             [ontap.run.paths :as paths])
-  (:import (java.io File)))
+  (:import (java.io File)
+           (java.nio.file Files Path)))
 
 (set! *warn-on-reflection* true)
 
@@ -34,18 +35,38 @@
         (throw (ex-info (str "there is no service " name " in " file
                              (when-let [near (mistake/nearest name names)]
                                (str "; did you mean " near "?"))
-                             " There are: " (str/join ", " names))
+                             "; there are: " (str/join ", " names))
                         {:kind :exit :status 102}))))
     ((requiring-resolve 'ontap.ops.become/exec!) service env)))
 
+(defn- port-there? [port]
+  (some #(str/starts-with? (str/triml %) (str port ":"))
+        (Files/readAllLines (Path/of "/proc/net/dev" (make-array String 0)))))
+
+(defn- here
+  "What is missing on this machine, now: a line each. No mistake of the file: it may
+  be written on one machine for another."
+  [services]
+  (for [{:service/keys [name port] :as service} services
+        line [(when-not (port-there? port)
+                (str "port " port " is not there now; `ontap up` waits for it"))
+              ((requiring-resolve 'ontap.run.launch/obstacle) service)]
+        :when line]
+    (str "here: " name ": " line)))
+
 (defn check
-  "Prints what would be made of a file's services. Touches nothing."
+  "Prints what would be made of a file's services, and what is missing here for it; or
+  every mistake. Touches nothing."
   [{:keys [arguments options]}]
-  (let [services (declared/services! (first arguments))
-        plan     ((requiring-resolve 'ontap.model.plan/of) services)]
-    (if (= "edn" (:format options))
-      (prn plan)
-      (lines! ((requiring-resolve 'ontap.model.plan/words) plan)))
+  (let [{:keys [services mistakes found]} (declared/read-file (first arguments))
+        edn? (= "edn" (:format options))]
+    (when mistakes
+      (when edn? (prn {:mistakes found}))
+      (declared/fail! mistakes))
+    (let [plan ((requiring-resolve 'ontap.model.plan/of) services)]
+      (if edn?
+        (prn plan)
+        (lines! (concat ((requiring-resolve 'ontap.model.plan/words) plan) (here services)))))
     0))
 
 (defn status
@@ -81,7 +102,7 @@
               (when (seq names) (println (str word ": " (str/join ", " names)))))]
     (say "stopped" stopped)
     (say "changed" changed)
-    (say "started" started)
+    (say "new" started)
     (println (str (count same) " left alone"))
     0))
 

@@ -101,7 +101,17 @@
                              "; give this service another :link"))))))
   (let [spec (cond-> (.. (LinkSpec/of link (kind service)) (withParent parent-index))
                net (.withNamespace ^Fd net))]
-    (.createLink host spec)
+    (try
+      (.createLink host spec)
+      (catch SysException e
+        (throw (condp = (.errno e)
+                 Errno/EOPNOTSUPP
+                 (refused (str "this kernel has no " type " links: load the module (modprobe " type
+                               "), or choose another :type"))
+                 Errno/EBUSY
+                 (refused (str "port " (:service/port service) " is in use by a bridge, a bond or links"
+                               " of another kind than " type ": one kind per port"))
+                 e))))
     (.index (.link inside ^String link))))
 
 (defn- static-addresses! [^Rtnl inside index service]

@@ -124,13 +124,12 @@
       (-> s (enter (if clean? :done :failed) now) (effect [:record]))
 
       (> (count runs) limit)
-      (-> s
-          (assoc :sup/runs runs
-                 :sup/reason (str "ended " (count runs) " times within "
-                                  (quot window-ms 1000) " s; last: "
-                                  (:sup/reason s)))
-          (enter :failed now)
-          (effect [:record] [:note :error "failed"]))
+      (let [reason (str "ended " (count runs) " times within " (quot window-ms 1000)
+                        " s; last: " (:sup/reason s))]
+        (-> s
+            (assoc :sup/runs runs :sup/reason reason)
+            (enter :failed now)
+            (effect [:record] [:note :error (str "failed: " reason)])))
 
       :else
       (-> s

@@ -3,7 +3,7 @@
   "Shows a log to a person: the file that was cut last, then the file, then, if
   asked, what is added to it, by inotify."
   (:import (java.io ByteArrayOutputStream OutputStream)
-           (ontap.sys EventLoop EventLoop$Handler Fd Inotify Io SysException)))
+           (ontap.sys EventLoop EventLoop$Handler Errno Fd Inotify Io SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -63,9 +63,11 @@
   [file {:keys [lines follow]}]
   (let [out System/out
         ^Fd fd (try (open file)
-                 (catch SysException e
-                   (throw (ex-info (str "unable to read the log: " (ex-message e))
-                                   {:kind :exit :status 111}))))
+                    (catch SysException e
+                      (throw (ex-info (if (= Errno/ENOENT (.errno e))
+                                        (str "nothing has been written to " file " yet")
+                                        (str "unable to read the log: " (ex-message e)))
+                                      {:kind :exit :status 111}))))
         old (str file ".1")
         all (ByteArrayOutputStream.)]
     (when (Io/stat old)

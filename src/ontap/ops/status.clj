@@ -39,7 +39,7 @@
   [{:keys [name state since-ms pid user link port type addresses reason restarts log
            adopted? ready requires]}]
   (let [fact (fn [k v] (when v (str "  " (pad k 11) v)))]
-    (into [(str name ": " (clojure.core/name state) " since " (duration-text since-ms)
+    (into [(str name ": " (clojure.core/name state) " for " (duration-text since-ms)
                 (when reason (str " (" reason ")")))]
           (remove nil?)
           [(fact "pid" (when pid (str pid (when adopted? ", taken up from an earlier supervisor"))))

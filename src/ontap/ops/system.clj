@@ -70,6 +70,9 @@
 (defn- rows [sup names]
   (filterv (comp (set names) :name) (status sup)))
 
+(defn- state-words [state]
+  (if (= :backoff state) "in back-off" (name state)))
+
 (defn- answer-up [sup names reply!]
   (supervisor/await! sup (settled-up? names)
                      (fn []
@@ -77,7 +80,7 @@
                              bad  (remove #(contains? #{:ready :done} (:state %)) rows)]
                          (if (seq bad)
                            (reply! {:ok? false :status 1
-                                    :message (str/join "; " (map #(str (:name %) " is " (name (:state %))
+                                    :message (str/join "; " (map #(str (:name %) " is " (state-words (:state %))
                                                                        (when (:reason %) (str ": " (:reason %))))
                                                                  bad))})
                            (reply! {:ok? true :result rows}))))))
@@ -181,10 +184,12 @@
 (defn- shut-down! [sup]
   (let [{:keys [leaving?]} sup]
     (if @leaving?
-      (do (parts/note! sup :info nil "asked again: killing what has not stopped")
+      (do (parts/note! sup :info nil "killing what has not stopped")
           (supervisor/hurry! sup))
       (do
         (vreset! leaving? true)
+        (when-not (world/rest? @(:world sup))
+          (parts/note! sup :info nil "stopping all; asked again, it kills what has not stopped"))
         (supervisor/leave! sup (keys (:world/services @(:world sup))) {:leave? true})
         (supervisor/await! sup world/rest? #(.stop ^EventLoop (:loop sup)))))))
 

@@ -63,8 +63,11 @@
 
 (defn- resumed
   "The supervision record of a written one, in `state`."
-  [{:record/keys [service want again? runs restarts]} state now]
+  [{:record/keys [service want again? runs restarts since-epoch-ms]} state now]
   (assoc (supervision/record service now)
+         :sup/since (if since-epoch-ms
+                      (- now (max 0 (- (System/currentTimeMillis) (long since-epoch-ms))))
+                      now)
          :sup/state state
          :sup/want want
          :sup/again? again?

@@ -12,6 +12,7 @@
   (:require [ontap.model.workload :as workload]
             [ontap.run.halt :as halt])
   (:import (java.io File)
+           (java.nio.file Files Path)
            (ontap.sys Caps Errno Exec Executables Fd Identity Io Limits Limits$Limit
                       Namespaces Procs Procs$Proc Spawn Spawn$Request SysException
                       Users Users$User)))
@@ -24,12 +25,23 @@
 (defn- user-map [^Users$User u]
   {:uid (.uid u) :gid (.gid u) :name (.name u) :home (.home u) :shell (.shell u)})
 
+(defn- mapped?
+  "Is there the user `uid` in this user namespace (user_namespaces(7))?"
+  [uid]
+  (some (fn [line]
+          (let [[from _ n] (map parse-long (re-seq #"\d+" line))]
+            (<= from uid (+ from n -1))))
+        (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0)))))
+
 (defn- lookup
   "The declared user of `service`, else the one this process runs as."
   ^Users$User [{:service/keys [user]}]
   (if user
-    (or (Users/byName user)
-        (throw (refused (str "there is no user " user " on this machine any more"))))
+    (let [^Users$User found (or (Users/byName user)
+                    (throw (refused (str "there is no user " user " on this machine any more"))))]
+      (when-not (mapped? (.uid found))
+        (throw (refused (str "there is no user " user " in this user namespace: leave :user out"))))
+      found)
     (let [uid (Io/geteuid)]
       (or (Users/byUid uid)
           (Users$User. (str uid) uid (Io/getgid) "/" "/bin/sh")))))
@@ -71,6 +83,15 @@
                                  "no such file"
                                  (str "not found in PATH=" (get env "PATH"))))
                           :exit 127)))))))
+
+(defn obstacle
+  "What would keep the workload of `service` from being started on this machine as it
+  is now (a user, a program or a folder that is not there): a phrase, or nil."
+  [service]
+  (try
+    (check-program! service (environment service (identity! service) {}))
+    nil
+    (catch clojure.lang.ExceptionInfo e (ex-message e))))
 
 (defn- settle-thread!
   "Working folder and umask, of this thread alone."

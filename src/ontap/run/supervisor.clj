@@ -278,6 +278,13 @@
   (vswap! (:world sup) world/leave names data)
   (settled! sup))
 
+(defn- tell-missing-ports! [sup]
+  (let [{:world/keys [services ports]} @(:world sup)]
+    (doseq [[name {:keys [service] :as s}] (sort-by key services)
+            :let [port (:service/port service)]
+            :when (and (= :waiting (:sup/state s)) (not (contains? ports port)))]
+      (parts/note! sup :info name (str "waits for port " port ", which is not there yet")))))
+
 (defn reload!
   "Makes `services` what is declared: stops what is gone, restarts what changed,
   starts what is new, leaves the rest alone. Returns `world/difference`."
@@ -287,6 +294,7 @@
     (run! #(add! sup %) new)
     (dispatch-all! sup (concat (for [s changed] [(:service/name s) :restart {:service s}])
                                (for [s new] [(:service/name s) :start nil])))
+    (when (or (seq changed) (seq new)) (tell-missing-ports! sup))
     difference))
 
 (defn hurry!
