@@ -69,7 +69,7 @@
   "[words status pattern of the one line on standard error]"
   [[[]                                100 #"usage: ontap COMMAND"]
    [["chekc" "x"]                     100 #"unknown command chekc; did you mean check\?"]
-   [["zzzzzzzz"]                      100 #"unknown command zzzzzzzz.* There are: up, exec"]
+   [["zzzzzzzz"]                      100 #"unknown command zzzzzzzz; there are: up, exec"]
    [["--verson"]                      100 #"unknown option --verson; did you mean --version\?"]
    [["up"]                            100 #"`ontap up` needs FILE"]
    [["up" "a" "b"]                    100 #"`ontap up` does not take \"b\""]
@@ -92,7 +92,7 @@
    [["check" "code.edn"]              102 #"code.edn:1:.*unreadable EDN"]
    [["up" "bad.edn"]                  102 #"unable to use bad.edn: 4 mistakes"]
    [["exec" "bad.edn" "web"]          102 #"unable to use bad.edn: 4 mistakes"]
-   [["exec" "good.edn" "wbe"]         102 #"there is no service wbe in good.edn; did you mean web\? There are: web"]])
+   [["exec" "good.edn" "wbe"]         102 #"there is no service wbe in good.edn; did you mean web\?; there are: web"]])
 
 (def ^:private good
   {:name "web" :port "eth0" :type "macvlan" :user "nobody" :exec ["sleep" "1"]})
