@@ -25,13 +25,14 @@
 (defn- user-map [^Users$User u]
   {:uid (.uid u) :gid (.gid u) :name (.name u) :home (.home u) :shell (.shell u)})
 
-(defn- mapped?
-  "Is there the user `uid` in this user namespace (user_namespaces(7))?"
-  [uid]
-  (some (fn [line]
-          (let [[from _ n] (map parse-long (re-seq #"\d+" line))]
-            (<= from uid (+ from n -1))))
-        (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0)))))
+(def ^:private uid-map
+  "[[first count] ..] of the users in this user namespace (user_namespaces(7))."
+  (delay (mapv (fn [line]
+                 (let [[from _ n] (map parse-long (re-seq #"\d+" line))] [from n]))
+               (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0))))))
+
+(defn- mapped? [uid]
+  (some (fn [[from n]] (<= from uid (+ from n -1))) @uid-map))
 
 (defn- lookup
   "The declared user of `service`, else the one this process runs as."
@@ -105,9 +106,17 @@
       (Executables/find name (or (System/getenv "PATH") ""))
       (throw (refused (str "unable to find " name " (prlimit and setpriv are in util-linux)")))))
 
-(defn- tools [] {:prlimit (tool "prlimit") :setpriv (tool "setpriv")})
+(def ^:private found
+  "Tools that were found; one that is missing is looked for again, it may be installed."
+  (atom {}))
 
-(defn- joining-tools [] {:sh (tool "sh") :env (tool "env")})
+(defn- tools-for [& names]
+  (into {} (for [n names]
+             [(keyword n) (or (@found n) (get (swap! found assoc n (tool n)) n))])))
+
+(defn- tools [] (tools-for "prlimit" "setpriv"))
+
+(defn- joining-tools [] (tools-for "sh" "env"))
 
 (defn spawn!
   "Starts the workload of `service` in the namespaces of `attachment`; call it in a

@@ -68,7 +68,9 @@
                                              #(supervisor/reload! % [service])
                                              #(= :failed (state %)))]
         (is (= :failed (state world)) (str "When " what ", it is tried again, and then failed."))
-        (is (some #{[:error "web" "failed"]} notes) "That is said.")))))
+        (is (some (fn [[level name text]]
+                    (and (= [:error "web"] [level name]) (re-find #"^failed: ended 2 times" text)))
+                  notes) "That is said.")))))
 
 (deftest a-record-that-cannot-be-written-stops-nothing
   (with-folder [dir]
