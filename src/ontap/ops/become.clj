@@ -6,6 +6,7 @@
             [ontap.kernel.events :as events]
             [ontap.kernel.links :as links]
             [ontap.model.addressing :as addressing]
+            [ontap.ops.note :as note]
             [ontap.ops.secret :as secret]
             [ontap.run.launch :as launch]
             [ontap.run.paths :as paths])
@@ -14,10 +15,6 @@
            (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io NsThread SysException)))
 
 (set! *warn-on-reflection* true)
-
-(defn- note [level text]
-  (binding [*out* *err*]
-    (println (str "ontap: " (when-not (= :info level) (str (name level) ": ")) text))))
 
 (defn- await-kernel
   "Waits in the calling thread's namespace until `done?` (called after each piece of
@@ -46,7 +43,7 @@
 (defn- await-port! [{:service/keys [port]}]
   (with-open [rtnl (Rtnl/open)]
     (when-not (.link rtnl ^String port)
-      (note :info (str "port " port " is not there yet; waiting for it"))
+      (note/line! :info nil (str "port " port " is not there yet; waiting for it"))
       (await-kernel nil #(some? (.link rtnl ^String port))))))
 
 (defn- await-address!
@@ -65,7 +62,7 @@
                                (:refused answer) " is in use by another host on port " port)
                           {:kind :exit :status 111}))
           (nil? answer)
-          (note :warning (str "no usable address after " (/ address-timeout-ms 1000.0)
+          (note/line! :warning nil (str "no usable address after " (/ address-timeout-ms 1000.0)
                               " s (is there a router that advertises a prefix on " port
                               "?); it is started without one")))))))
 

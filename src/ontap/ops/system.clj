@@ -9,6 +9,7 @@
             [ontap.model.supervision :as supervision]
             [ontap.model.world :as world]
             [ontap.ops.control :as control]
+            [ontap.ops.note :as note]
             [ontap.ops.secret :as secret]
             [ontap.run.adopt :as adopt]
             [ontap.run.cgroup :as cgroup]
@@ -148,11 +149,6 @@
 
 ;; --- a life
 
-(defn- note-line [level name text]
-  (binding [*out* *err*]
-    (println (str "ontap: " (when-not (= :info level) (str (clojure.core/name level) ": "))
-                  (when name (str name ": ")) text))))
-
 (defn- lock! [paths]
   (or (record/lock! paths)
       (throw (exit 111 (str "unable to run: another `ontap up` runs in " (:paths/dir paths)
@@ -238,10 +234,10 @@
                 monitor (open-monitor)
                 signals (Signals/on (into-array String ["TERM" "INT" "HUP"]))
                 loop    (EventLoop. (fn [^Throwable t]
-                                      (note-line :error nil (str "bug: " t))
+                                      (note/line! :error nil (str "bug: " t))
                                       (when (get env "ONTAP_DEBUG") (.printStackTrace t))))]
       (let [sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
-                                         :note note-line :base (cgroup/base)
+                                         :note note/line! :base (cgroup/base)
                                          :crew-size 4 :kernel (kernel env)})
                        :declared declared
                        :hear     (fn [sup] (hear! sup monitor))
@@ -251,7 +247,7 @@
         ;; a socket that cannot be had is said before anything is touched
         (let [end-control! (control/serve! loop (:paths/control paths) #(handle sup %1 %2))]
           (doseq [{:keys [why] path :unreadable} unreadable]
-            (note-line :warning nil (str "unable to use " path ": " why)))
+            (note/line! :warning nil (str "unable to use " path ": " why)))
           (supervisor/kernel-is! sup (events/snapshot []))
           (adopt/adopt! sup records)
           (when (seq records)

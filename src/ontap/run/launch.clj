@@ -38,8 +38,9 @@
   "The declared user of `service`, else the one this process runs as."
   ^Users$User [{:service/keys [user]}]
   (if user
-    (let [^Users$User found (or (Users/byName user)
-                    (throw (refused (str "there is no user " user " on this machine any more"))))]
+    (let [^Users$User found
+          (or (Users/byName user)
+              (throw (refused (str "there is no user " user " on this machine any more"))))]
       (when-not (mapped? (.uid found))
         (throw (refused (str "there is no user " user " in this user namespace: leave :user out"))))
       found)
@@ -120,7 +121,8 @@
 
 (defn spawn!
   "Starts the workload of `service` in the namespaces of `attachment`; call it in a
-  fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what is promised; `extra-env` a map;
+  fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what
+  is promised; `extra-env` a map;
   `procs`: the cgroup.procs of the group that the workload puts itself into, or nil.
   `intent!` is called with nothing before the workload exists, `spawned!` with
   {:pid :ticks} right after, in this thread. Returns {:pid :ticks}.
