@@ -76,11 +76,6 @@ public final class Io {
                     statx.getLong(40),
                     device(statx.getInt(128), statx.getInt(132)));
         }
-
-        /** makedev(3) as glibc has it. */
-        private static long device(final int major, final int minor) {
-            return (major & 0xfffff000L) << 32 | (major & 0xfffL) << 8 | (minor & 0xffffff00L) << 12 | (minor & 0xffL);
-        }
     }
 
     /** open(2) with O_CLOEXEC added; {@code mode} counts only with O_CREAT. Blocks on a FIFO without O_NONBLOCK. */
@@ -187,6 +182,21 @@ public final class Io {
         Libc.check(Libc.mkfifo(path, mode), "mkfifo", path);
     }
 
+    /**
+     * mknod(2): a device's file. Needs CAP_MKNOD; the umask is applied.
+     *
+     * @param mode file type, S_IFCHR or S_IFBLK, and permission bits
+     * @param device as {@link #device} makes it
+     */
+    public static void mknod(final String path, final int mode, final long device) {
+        Libc.check(Libc.mknod(path, mode, device), "mknod", path);
+    }
+
+    /** The number of a device, as {@link Stat#rdev} has it (makedev(3)). */
+    public static long device(final int major, final int minor) {
+        return (major & 0xfffff000L) << 32 | (major & 0xfffL) << 8 | (minor & 0xffffff00L) << 12 | (minor & 0xffL);
+    }
+
     /** mkdir(2); EEXIST when the path is there. The umask is applied. */
     public static void mkdir(final String path, final int mode) {
         Libc.check(Libc.mkdir(path, mode), "mkdir", path);
@@ -195,6 +205,18 @@ public final class Io {
     /** rename(2): atomically, over what is there. */
     public static void rename(final String from, final String to) {
         Libc.check(Libc.rename(from, to), "rename", from + " -> " + to);
+    }
+
+    /**
+     * Replaces the file at the path, whole or not at all: a neighbour called PATH.new is written and renamed over it.
+     * Not on the disk yet when it returns, but already what every reader sees.
+     */
+    public static void replace(final String path, final byte[] bytes, final int mode) {
+        final String fresh = path + ".new";
+        try (Fd fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, mode)) {
+            writeAll(fd, bytes);
+        }
+        rename(fresh, path);
     }
 
     /** unlink(2); a path that is not there is fine. */
@@ -277,6 +299,17 @@ public final class Io {
         }
         Libc.check(result, "flock", fd.what());
         return true;
+    }
+
+    /** Makes a descriptor that came from elsewhere close-on-exec, as all others are. */
+    public static void closeOnExec(final Fd fd) {
+        Libc.check(Libc.fcntl(fd.raw(), Libc.F_SETFD, Libc.FD_CLOEXEC), "fcntl", fd.what());
+    }
+
+    /** Makes the open file non-blocking, for all who share it. */
+    public static void nonBlocking(final Fd fd) {
+        final int flags = Libc.check(Libc.fcntl(fd.raw(), Libc.F_GETFL, 0), "fcntl", fd.what());
+        Libc.check(Libc.fcntl(fd.raw(), Libc.F_SETFL, flags | O_NONBLOCK), "fcntl", fd.what());
     }
 
     /** What the kernel calls the open file, {@code /dev/net/tun} or {@code socket:[123]}; touches no file system. */

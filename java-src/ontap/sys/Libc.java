@@ -12,7 +12,11 @@ import com.sun.jna.Pointer;
  */
 final class Libc {
     static final boolean AARCH64 = System.getProperty("os.arch").equals("aarch64");
+    static final int F_SETFD = 2;
+    static final int F_GETFL = 3;
+    static final int F_SETFL = 4;
     static final int F_DUPFD_CLOEXEC = 1030;
+    static final int FD_CLOEXEC = 1;
     static final int AT_FDCWD = -100;
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_BASIC_STATS = 0x7ff;
@@ -61,6 +65,8 @@ final class Libc {
 
     static native int mkfifo(String path, int mode);
 
+    static native int mknod(String path, int mode, long device);
+
     static native int mkdir(String path, int mode);
 
     static native int rename(String from, String to);
@@ -94,6 +100,11 @@ final class Libc {
     static native int ioctl(int fd, long request, long argument);
 
     static native int fchmod(int fd, int mode);
+
+    // sys/mount.h; source, type and data may be NULL
+    static native int mount(String source, String target, String type, long flags, String data);
+
+    static native int umount2(String target, int flags);
 
     // poll.h
     static native int poll(int[] pollfds, long count, int timeoutMillis);

@@ -20,6 +20,9 @@ final class LibcProc {
     static final long SYS_SETGROUPS = ARM ? 159 : 116;
     static final long SYS_RT_SIGACTION = ARM ? 134 : 13;
     static final long SYS_PIDFD_SEND_SIGNAL = 424;
+    static final long SYS_FSOPEN = 430;
+    static final long SYS_FSCONFIG = 431;
+    static final long SYS_FSMOUNT = 432;
     static final long SYS_PIDFD_OPEN = 434;
     static final long SYS_CLOSE_RANGE = 436;
 
@@ -40,6 +43,7 @@ final class LibcProc {
     static final long NS_GET_USERNS = 0xb701;
     static final long NS_GET_NSTYPE = 0xb703;
     static final long NS_GET_OWNER_UID = 0xb704;
+    static final long NS_GET_ID = 0x8008b70dL;
     static final long PIDFD_GET_INFO = 0xc040ff0bL;
 
     // spawn.h, signal.h, sys/wait.h
@@ -68,6 +72,8 @@ final class LibcProc {
 
     // unistd.h, sys/prctl.h: variadic, passed like fixed arguments on both architectures
     static native long syscall(long number, long a, long b, long c, long d);
+
+    static native long syscall(long number, long a, long b, long c, long d, long e);
 
     static native int prctl(int option, long a, long b, long c, long d);
 

@@ -114,6 +114,56 @@ public final class Namespaces {
         }
     }
 
+    /**
+     * Is it a descriptor of a network namespace? For one that a stranger sent: never waits for whoever serves the file
+     * it may lead to, and throws nothing. One opened at a bind mount counts only when the caller may enter the
+     * namespace (CAP_SYS_ADMIN), one opened with O_PATH never.
+     */
+    public static boolean isNetwork(final Fd fd) {
+        try {
+            final String link = Io.link(fd);
+            // Only the kernel gives names without a slash; a path may lead to a bind mount, or to anything.
+            final boolean known = link.startsWith("net:[") || link.startsWith("/") && isEntered(fd);
+            return known && isNamespace(fd) && type(fd) == CLONE_NEWNET;
+        } catch (SysException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Can a thread enter it as a network namespace? setns(2) compares what kind of open file it is before it does
+     * anything, and asks no file system: /proc/self/mountinfo would tell only of mounts in the caller's own mount
+     * namespace, and fstat(2), fstatfs(2) and ioctl(2) may wait for a FUSE server for ever.
+     */
+    private static boolean isEntered(final Fd fd) {
+        return NsThread.call("ontap-look", () -> {
+            try {
+                setns(fd, CLONE_NEWNET);
+                return true;
+            } catch (SysException e) {
+                return false;
+            }
+        });
+    }
+
+    /**
+     * The namespace's own number, which is never used again while the kernel runs (NS_GET_ID, Linux 6.18); 0 where the
+     * kernel has none.
+     */
+    public static long idNumber(final Fd ns) {
+        try (NativeArena arena = new NativeArena()) {
+            final Pointer id = arena.allocate(Long.BYTES);
+            if (Libc.ioctl(ns.raw(), LibcProc.NS_GET_ID, Pointer.nativeValue(id)) < 0) {
+                final SysException e = SysException.last("NS_GET_ID", ns.what());
+                if (e.errno() == Errno.ENOTTY) {
+                    return 0;
+                }
+                throw e;
+            }
+            return id.getLong(0);
+        }
+    }
+
     /** Device and inode of the namespace, as {@code ls -i /proc/PID/ns} shows it. */
     public static NsId id(final Fd ns) {
         final Io.Stat stat = Io.fstat(ns);

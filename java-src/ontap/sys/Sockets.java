@@ -42,9 +42,11 @@ public final class Sockets {
     public static final int SO_SNDTIMEO = 21;
     public static final int SO_BINDTODEVICE = 25;
     public static final int SO_ATTACH_FILTER = 26;
+    public static final int SO_ACCEPTCONN = 30;
     public static final int SO_SNDBUFFORCE = 32;
     public static final int SO_RCVBUFFORCE = 33;
     public static final int SO_DOMAIN = 39;
+    public static final int SO_PEERGROUPS = 59;
     public static final int SO_NETNS_COOKIE = 71;
     public static final int SO_PEERPIDFD = 77;
 
@@ -167,16 +169,16 @@ public final class Sockets {
      * as ancillary data are close-on-exec and the caller's to close: for these use {@link UnixSockets#receive}.
      */
     public static Received receive(final Fd fd, final byte[] buffer, final int flags) {
-        return receive(fd, buffer, flags, CONTROL_MAX);
+        return receive(fd, buffer, flags | MSG_CMSG_CLOEXEC, CONTROL_MAX);
     }
 
-    /** The same with room for {@code controlMax} bytes of ancillary data. */
+    /** The same with these flags alone and room for {@code controlMax} bytes of ancillary data. */
     static Received receive(final Fd fd, final byte[] buffer, final int flags, final int controlMax) {
         try (MessageHeader header = MessageHeader.forReceiving(buffer.length, ADDRESS_MAX, controlMax)) {
             final int raw = fd.raw();
             long n;
             do {
-                n = Libc.recvmsg(raw, header.at(), flags | MSG_CMSG_CLOEXEC);
+                n = Libc.recvmsg(raw, header.at(), flags);
             } while (Libc.interrupted(n));
             if (n < 0) {
                 Io.again("recvmsg", fd);

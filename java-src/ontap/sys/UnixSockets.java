@@ -16,6 +16,10 @@ import java.util.List;
 public final class UnixSockets {
     private static final int BACKLOG = 1024;
     private static final int PATH_MAX = 107;
+    /** chown(2): the id stays as it is. */
+    private static final int KEEP = -1;
+    private static final int FEW_GROUPS = 64;
+    private static final int NGROUPS_MAX = 65536;
     private static final int SCM_RIGHTS = 1;
     private static final int SCM_CREDENTIALS = 2;
     private static final int SCM_PIDFD = 4;
@@ -32,10 +36,12 @@ public final class UnixSockets {
     /**
      * What one receive brought. The descriptors are the receiver's to close.
      *
-     * @param data empty at the end of a stream
+     * @param data empty at the end of a connection
      * @param cred who sent it; null unless the socket has SO_PASSCRED
+     * @param bytesLost whether the datagram or packet was longer than there was room for
+     * @param fdsLost whether more descriptors came than there was room for
      */
-    public record Message(byte[] data, List<Fd> fds, PeerCred cred) {
+    public record Message(byte[] data, List<Fd> fds, PeerCred cred, boolean bytesLost, boolean fdsLost) {
     }
 
     /**
@@ -45,18 +51,48 @@ public final class UnixSockets {
      * @param mode permission bits, exactly; at no moment does the socket have more
      */
     public static Fd listen(final String path, final int mode) {
-        final Fd fd = bound(Sockets.SOCK_STREAM, path, mode);
-        if (Libc.listen(fd.raw(), BACKLOG) < 0) {
-            final SysException failure = SysException.last("listen", path);
-            fd.close();
-            throw failure;
+        return listening(bound(Sockets.SOCK_STREAM, path, mode, KEEP, KEEP));
+    }
+
+    /**
+     * A non-blocking listening socket for packets (SOCK_SEQPACKET); path and mode as for {@link #listen}. Owner and
+     * mode are right before anybody can connect.
+     *
+     * @param uid its owner, -1 for the caller
+     * @param gid its group, -1 for the caller's
+     */
+    public static Fd listenPackets(final String path, final int mode, final int uid, final int gid) {
+        return listening(bound(Sockets.SOCK_SEQPACKET, path, mode, uid, gid));
+    }
+
+    /** Is it a listening Unix socket for packets? For a descriptor that was inherited, of whatever kind. */
+    public static boolean isPacketListener(final Fd fd) {
+        try {
+            return Sockets.getOptionInt(fd, Sockets.SOL_SOCKET, Sockets.SO_DOMAIN) == Sockets.AF_UNIX
+                    && Sockets.getOptionInt(fd, Sockets.SOL_SOCKET, Sockets.SO_TYPE) == Sockets.SOCK_SEQPACKET
+                    && Sockets.getOptionInt(fd, Sockets.SOL_SOCKET, Sockets.SO_ACCEPTCONN) == 1;
+        } catch (SysException e) {
+            return false;
         }
-        return fd;
+    }
+
+    /** The path a Unix socket is bound to, as it was given to bind(2); null when it has none. */
+    public static String boundPath(final Fd fd) {
+        final ByteBuffer address = ByteBuffer.wrap(Sockets.name(fd)).order(ByteOrder.nativeOrder());
+        // Unnamed sockets have the family alone; names that begin with NUL are abstract and no paths.
+        if (address.getShort() != Sockets.AF_UNIX || !address.hasRemaining() || address.get(2) == 0) {
+            return null;
+        }
+        int length = 0;
+        while (length < address.remaining() && address.get(2 + length) != 0) {
+            length++;
+        }
+        return new String(address.array(), 2, length, StandardCharsets.UTF_8);
     }
 
     /** A bound non-blocking datagram socket with SO_PASSCRED; path and mode as for {@link #listen}. */
     public static Fd datagram(final String path, final int mode) {
-        return bound(Sockets.SOCK_DGRAM, path, mode);
+        return bound(Sockets.SOCK_DGRAM, path, mode, KEEP, KEEP);
     }
 
     /** The next connection, non-blocking; null when none waits. */
@@ -81,8 +117,26 @@ public final class UnixSockets {
 
     /** A blocking stream connection to the path; waits while the listener's queue is full. */
     public static Fd connect(final String path) {
+        return connected(Sockets.SOCK_STREAM, path);
+    }
+
+    /**
+     * A blocking connection for packets (SOCK_SEQPACKET); waits while the listener's queue is full. ENOENT without a
+     * socket at the path, ECONNREFUSED when nobody listens, EACCES without the right to write to it, EPROTOTYPE when
+     * it is a socket of another type.
+     */
+    public static Fd connectPackets(final String path) {
+        return connected(Sockets.SOCK_SEQPACKET, path);
+    }
+
+    /** A blocking datagram socket whose datagrams go to the path; errors as for {@link #connectPackets}. */
+    public static Fd connectDatagram(final String path) {
+        return connected(Sockets.SOCK_DGRAM, path);
+    }
+
+    private static Fd connected(final int type, final String path) {
         final byte[] address = address(path);
-        final Fd fd = Sockets.socket(Sockets.AF_UNIX, Sockets.SOCK_STREAM, 0);
+        final Fd fd = Sockets.socket(Sockets.AF_UNIX, type, 0);
         try {
             Sockets.connect(fd, address);
             return Fd.own(fd.disown(), path);
@@ -94,15 +148,43 @@ public final class UnixSockets {
 
     /** Two stream sockets connected to each other, blocking. */
     public static Fd[] pair() {
+        return pair(Sockets.SOCK_STREAM);
+    }
+
+    /** Two sockets for packets (SOCK_SEQPACKET) connected to each other, blocking. */
+    public static Fd[] pairOfPackets() {
+        return pair(Sockets.SOCK_SEQPACKET);
+    }
+
+    private static Fd[] pair(final int type) {
         final int[] fds = new int[2];
-        final int type = Sockets.SOCK_STREAM | Sockets.SOCK_CLOEXEC;
-        Libc.check(Libc.socketpair(Sockets.AF_UNIX, type, 0, fds), "socketpair", "");
+        final int made = Libc.socketpair(Sockets.AF_UNIX, type | Sockets.SOCK_CLOEXEC, 0, fds);
+        Libc.check(made, "socketpair", "");
         return new Fd[] {Fd.own(fds[0], "socket pair"), Fd.own(fds[1], "socket pair")};
     }
 
     /** Who connected (or listened), fixed at that moment: SO_PEERCRED. */
     public static PeerCred peerCred(final Fd fd) {
         return cred(Sockets.getOption(fd, Sockets.SOL_SOCKET, Sockets.SO_PEERCRED, UCRED_SIZE));
+    }
+
+    /**
+     * The supplementary groups of who connected (or listened), fixed at that moment: SO_PEERGROUPS. The group of
+     * {@link #peerCred} need not be among them.
+     */
+    public static int[] peerGroups(final Fd fd) {
+        byte[] groups;
+        try {
+            groups = Sockets.getOption(fd, Sockets.SOL_SOCKET, Sockets.SO_PEERGROUPS, FEW_GROUPS * Integer.BYTES);
+        } catch (final SysException e) {
+            if (e.errno() != Errno.ERANGE) {
+                throw e;
+            }
+            groups = Sockets.getOption(fd, Sockets.SOL_SOCKET, Sockets.SO_PEERGROUPS, NGROUPS_MAX * Integer.BYTES);
+        }
+        final int[] numbers = new int[groups.length / Integer.BYTES];
+        ByteBuffer.wrap(groups).order(ByteOrder.nativeOrder()).asIntBuffer().get(numbers);
+        return numbers;
     }
 
     /** A pidfd of who connected, safe from reuse of its number; null before Linux 6.5, which has no SO_PEERPIDFD. */
@@ -120,8 +202,9 @@ public final class UnixSockets {
 
     /**
      * Sends all of the data, the descriptors with its first byte; they stay the caller's. A non-blocking socket
-     * without room throws EAGAIN: if part of a stream's data has gone by then, the connection is of no more use.
-     * IllegalArgumentException when there are descriptors but no data.
+     * without room throws EAGAIN: if part of a stream's data has gone by then, the connection is of no more use. A
+     * packet goes whole or not at all; EMSGSIZE when it could never go. IllegalArgumentException when there are
+     * descriptors but no data.
      */
     public static void send(final Fd fd, final byte[] data, final List<Fd> fds) {
         if (data.length == 0 && !fds.isEmpty()) {
@@ -154,14 +237,31 @@ public final class UnixSockets {
 
     /**
      * Receives data and at most {@code maxFds} descriptors; null when a non-blocking socket has nothing. More
-     * descriptors than that, or than the process may have, throw EPROTO, a datagram longer than {@code max} bytes
-     * EMSGSIZE; nothing that came with it stays open, and the message is gone.
+     * descriptors than that, or than the process may have, throw EPROTO, a datagram or packet longer than {@code max}
+     * bytes EMSGSIZE; nothing that came with it stays open, and the message is gone. A packet without data looks like
+     * the end of the connection. ECONNRESET, once, when the other end was closed before it had read all.
      */
     public static Message receive(final Fd fd, final int max, final int maxFds) {
+        final Message message = receiveAny(fd, max, maxFds);
+        if (message == null || !message.fdsLost() && !message.bytesLost()) {
+            return message;
+        }
+        closeAll(message.fds());
+        if (message.fdsLost()) {
+            throw new SysException("recvmsg", fd.what() + ", more descriptors than " + maxFds, Errno.EPROTO);
+        }
+        throw new SysException("recvmsg", fd.what() + ", more bytes than " + max, Errno.EMSGSIZE);
+    }
+
+    /**
+     * The same for what a stranger may have sent: what is too long or has too many descriptors comes as far as there was
+     * room for it, as closing a descriptor of theirs may block for ever (close(2) waits for a FUSE server).
+     */
+    public static Message receiveAny(final Fd fd, final int max, final int maxFds) {
         final int room = MessageHeader.space(UCRED_SIZE) + MessageHeader.space(PIDFD_SIZE)
                 + MessageHeader.space(maxFds * Integer.BYTES);
         final byte[] buffer = new byte[max];
-        final Sockets.Received received = Sockets.receive(fd, buffer, 0, room);
+        final Sockets.Received received = Sockets.receive(fd, buffer, Sockets.MSG_CMSG_CLOEXEC, room);
         if (received == null) {
             return null;
         }
@@ -181,16 +281,9 @@ public final class UnixSockets {
                 closeAll(unwanted);
             }
         }
-        if ((received.flags() & Sockets.MSG_CTRUNC) != 0 || fds.size() > maxFds) {
-            closeAll(fds);
-            throw new SysException("recvmsg", fd.what() + ", more descriptors than " + maxFds, Errno.EPROTO);
-        }
-        if (received.truncated()) {
-            closeAll(fds);
-            throw new SysException("recvmsg", fd.what() + ", more bytes than " + max, Errno.EMSGSIZE);
-        }
+        final boolean fdsLost = (received.flags() & Sockets.MSG_CTRUNC) != 0 || fds.size() > maxFds;
         final byte[] data = received.length() == max ? buffer : Arrays.copyOf(buffer, received.length());
-        return new Message(data, fds, cred);
+        return new Message(data, fds, cred, received.truncated(), fdsLost);
     }
 
     /** struct sockaddr_un of the path; ENAMETOOLONG past 107 bytes. */
@@ -205,20 +298,33 @@ public final class UnixSockets {
         return address;
     }
 
-    private static Fd bound(final int type, final String path, final int mode) {
+    private static Fd listening(final Fd fd) {
+        if (Libc.listen(fd.raw(), BACKLOG) < 0) {
+            final SysException failure = SysException.last("listen", fd.what());
+            fd.close();
+            throw failure;
+        }
+        return fd;
+    }
+
+    private static Fd bound(final int type, final String path, final int mode, final int uid, final int gid) {
         final byte[] address = address(path);
         final Fd fd = Fd.own(Sockets.socket(Sockets.AF_UNIX, type | Sockets.SOCK_NONBLOCK, 0).disown(), path);
         try {
             if (type == Sockets.SOCK_DGRAM) {
                 Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_PASSCRED, 1);
             }
-            // bind(2) makes the file with the socket's own mode less the umask: never wider than asked for.
-            Libc.check(Libc.fchmod(fd.raw(), mode), "fchmod", path);
+            // bind(2) makes the file with the socket's own mode: nobody's until it is right.
+            Libc.check(Libc.fchmod(fd.raw(), 0), "fchmod", path);
             if (isStale(type, path, address)) {
                 Io.unlink(path);
             }
             Sockets.bind(fd, address);
+            // The mode first: that of another's file takes CAP_FOWNER. Nobody connects before listen(2).
             Io.chmod(path, mode);
+            if (uid != KEEP || gid != KEEP) {
+                Io.chown(path, uid, gid);
+            }
             return fd;
         } catch (final RuntimeException e) {
             fd.close();

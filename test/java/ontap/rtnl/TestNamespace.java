@@ -78,6 +78,25 @@ final class TestNamespace implements AutoCloseable {
         }
     }
 
+    /** Sets links up and waits until all have a carrier: before that, they lose what is sent without a word. */
+    void raise(final Rtnl rtnl, final int... indexes) {
+        final List<Integer> waiting = new ArrayList<>();
+        try (RtnlMonitor monitor = monitor(false, 0)) {
+            for (final int index : indexes) {
+                rtnl.setUp(index);
+            }
+            for (final int index : indexes) {
+                if (!rtnl.link(index).running()) {
+                    waiting.add(index);
+                }
+            }
+            if (!waiting.isEmpty()) {
+                await(monitor, new ArrayList<>(), e -> e instanceof RtnlEvent.LinkNew l && l.link().running()
+                        && waiting.remove((Integer) l.link().index()) && waiting.isEmpty());
+            }
+        }
+    }
+
     /** Receives until the wanted event has come, which is returned; at most some seconds. */
     static RtnlEvent await(final RtnlMonitor monitor, final List<RtnlEvent> seen, final Predicate<RtnlEvent> wanted) {
         final List<RtnlEvent> found = new ArrayList<>();
