@@ -78,11 +78,12 @@ public final class Exec {
     }
 
     /**
-     * The same with descriptors 0, 1 and 2 alone and in the session the process is in, so that the terminal's signals
-     * go on to reach it: for a program that goes on as itself under other circumstances.
+     * The same in the session the process is in, so that the terminal's signals go on to reach it: for a program that
+     * goes on as itself under other circumstances, and for one that was started by way of this one.
      */
-    public static void runInSession(final String path, final List<String> argv, final List<String> env) {
-        run(path, argv, env, Map.of(), false);
+    public static void runInSession(final String path, final List<String> argv, final List<String> env,
+            final Map<Integer, Fd> fds) {
+        run(path, argv, env, fds, false);
     }
 
     private static void run(final String path, final List<String> argv, final List<String> env,

@@ -82,7 +82,8 @@
   [env]
   (let [words (-> (way-in) (into (up/own-command)) (conj "demo"))]
     (Exec/runInSession (first words) words
-                       (mapv (fn [[k v]] (str k "=" v)) (assoc env marker (own-network))))))
+                       (mapv (fn [[k v]] (str k "=" v)) (assoc env marker (own-network)))
+                       {})))
 
 ;; --- the scratch folder
 

@@ -3,8 +3,7 @@
   "The host key, and what is derived from it: a stable secret per name (RFC 7217),
   so that a name has the same IPv6 address after every restart, and nobody who does
   not have the key can tell it beforehand."
-  (:require [ontap.run.paths :as paths]
-            [ontap.run.record :as record])
+  (:require [ontap.run.paths :as paths])
   (:import (java.io File)
            (java.nio.charset StandardCharsets)
            (java.nio.file Files)
@@ -31,7 +30,10 @@
   (let [file (str dir "/host.key")]
     (when-not (Io/stat file)
       (paths/make-dir! dir 0700)
-      (record/write-file! file (str (.formatHex (HexFormat/of) (random-bytes key-bytes)) "\n")))
+      (Io/replace file
+                  (.getBytes (str (.formatHex (HexFormat/of) (random-bytes key-bytes)) "\n")
+                             StandardCharsets/US_ASCII)
+                  0600))
     (let [text (.trim (Files/readString (.toPath (File. file))))]
       (if (re-matches #"[0-9a-f]{64}" text)
         (.parseHex (HexFormat/of) text)
@@ -50,9 +52,27 @@
       (aset-byte out i (unchecked-byte (bit-xor n (if (< i (alength key)) (aget key i) 0)))))
     out))
 
+(defn- keyed
+  "HMAC-SHA-256 (RFC 2104) of the host key over `label`, NUL and `name`."
+  ^bytes [^bytes host-key ^String label ^String name]
+  (let [message (.getBytes (str label "\u0000" name) StandardCharsets/UTF_8)]
+    (sha256 (pad host-key 0x5c) (sha256 (pad host-key 0x36) message))))
+
 (defn stable-secret
-  "The 16 bytes for `name`: HMAC-SHA-256 (RFC 2104) of the host key over a label and
-  the name, cut. Pure."
-  ^bytes [^bytes host-key ^String name]
-  (let [message (.getBytes (str "ontap stable-secret 1\u0000" name) StandardCharsets/UTF_8)]
-    (Arrays/copyOf (sha256 (pad host-key 0x5c) (sha256 (pad host-key 0x36) message)) 16)))
+  "The 16 bytes of RFC 7217 for `name`. Pure."
+  ^bytes [host-key name]
+  (Arrays/copyOf (keyed host-key "ontap stable-secret 1" name) 16))
+
+(defn- individual
+  "6 bytes as a hardware address that is locally administered and of one station."
+  ^bytes [^bytes six]
+  (aset-byte six 0 (unchecked-byte (bit-or 2 (bit-and 0xfc (aget six 0)))))
+  six)
+
+(defn hwaddr
+  "A hardware address for `name`: the same guest gets the same lease of a DHCP server on
+  the next day. By chance when there is no name."
+  ^bytes [host-key name]
+  (individual (if name
+                (Arrays/copyOf (keyed host-key "ontap hwaddr 1" name) 6)
+                (random-bytes 6))))

@@ -10,6 +10,7 @@
   clock ticks, of proc_pid_stat(5)), :record/cgroup, :record/runs, :record/restarts,
   :record/since-epoch-ms, :record/at-ms (CLOCK_BOOTTIME of the writing)."
   (:require [clojure.edn :as edn]
+            [ontap.model.text :as text]
             [ontap.run.paths :as paths])
   (:import (ontap.sys Fd Io)
            (java.io File)
@@ -18,56 +19,12 @@
 
 (set! *warn-on-reflection* true)
 
-(defn write-file!
-  "Replaces `path` by `text`, whole or not at all (temp file and rename). Blocks
-  for the file system only. Throws SysException."
-  [^String path ^String text]
-  (let [temp (str path ".new")]
-    (with-open [fd (Io/open temp (bit-or Io/O_WRONLY Io/O_CREAT Io/O_TRUNC) 0600)]
-      (Io/writeAll fd (.getBytes text StandardCharsets/UTF_8)))
-    (Io/rename temp path)))
-
-(defn- emit!
-  "Appends the EDN of plain data. `pr` does the same through a multimethod per value:
-  a millisecond for each record of a cold JVM, a hundred of them at each start."
-  [^StringBuilder out x]
-  (cond
-    (string? x)     (do (.append out \")
-                        (dotimes [i (.length ^String x)]
-                          (let [c (.charAt ^String x i)]
-                            (when (or (= c \") (= c \\)) (.append out \\))
-                            (.append out c)))
-                        (.append out \"))
-    (map? x)        (do (.append out "{")
-                        (reduce-kv (fn [_ k v]
-                                     (emit! out k)
-                                     (.append out " ")
-                                     (emit! out v)
-                                     (.append out ", "))
-                                   nil x)
-                        (.append out "}"))
-    (sequential? x) (do (.append out "[")
-                        (run! (fn [v] (emit! out v) (.append out " ")) x)
-                        (.append out "]"))
-    (set? x)        (do (.append out "#{")
-                        (run! (fn [v] (emit! out v) (.append out " ")) x)
-                        (.append out "}"))
-    (nil? x)        (.append out "nil")
-    (or (keyword? x) (boolean? x) (integer? x)) (.append out (str x))
-    :else (throw (IllegalArgumentException. (str "not data of a record: " (class x)))))
-  out)
-
-(defn text
-  "The EDN text of `record` (maps, vectors, sets, strings, keywords, integers, booleans
-  and nil)."
-  ^String [record]
-  (str (emit! (StringBuilder. 2048) record)))
-
 (defn write!
   "Writes `record` down."
   [paths record]
-  (write-file! (paths/record-file paths (:record/name record))
-               (text (assoc record :record/v 1))))
+  (Io/replace (paths/record-file paths (:record/name record))
+              (.getBytes (text/edn (assoc record :record/v 1)) StandardCharsets/UTF_8)
+              0600))
 
 (defn remove!
   "Forgets what is written about `name`; nothing there is fine."
