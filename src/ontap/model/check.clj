@@ -5,6 +5,7 @@
   (:require [ontap.model.mistake :as mistake]
             [ontap.model.network :as network]
             [ontap.model.order :as order]
+            [ontap.model.port :as port]
             [ontap.model.service :as service]
             [ontap.model.shape :as shape]))
 
@@ -31,30 +32,21 @@
     (shape/ok (vec v))
     (shape/wrong ctx v services-words {:nearest (when (map? v) "[{...}]")})))
 
-(defn- read-ports [ctx v]
-  (if-not (map? v)
-    (shape/wrong ctx v "a map of ports, such as {\"eth0\" {}}")
-    (let [a (shape/gather
-             (for [[k x] (sort-by (comp mistake/shown key) v)
-                   :let [c (shape/below ctx k)
-                         named (network/port c k)]]
-               [k (if (:mistakes named) named ((shape/map-of {:noun "a port" :fields []}) c x))]))]
-      (if (:mistakes a) a (shape/ok (into {} (:value a)))))))
-
 (def ^:private file-shape
   {:noun "the file"
-   :fields [{:key :services :expected services-words :read read-services :required? true}
-            {:key :ports :expected "a map of ports" :read read-ports :default {}}]
+   :fields [{:key :services :expected services-words :read read-services :required? true
+             :missing (str "is missing; should be " services-words "; a file of :ports alone is for ontapd")}
+            {:key :ports :expected "a map of ports" :read port/ports :default {}}]
    :refused (merge {:zone "the zone is not in this version; should be left out"}
                    (zipmap service/keys-of-service
                            (repeat "is a key of a service; should stand in a map in :services")))})
 
 (defn- parts
   "{:forms [...] :ports {...} :mistakes [...]} of a file's form."
-  [form]
+  [form env]
   (cond (sequential? form) {:forms (vec form) :ports {} :mistakes []}
         (and (map? form) (file-map? form))
-        (let [{:keys [value mistakes]} (shape/record {:path []} form file-shape)]
+        (let [{:keys [value mistakes]} (shape/record {:path [] :env env} form file-shape)]
           {:forms (:services value []) :ports (:ports value {}) :mistakes mistakes})
         (map? form) {:forms [form] :ports {} :mistakes []}
         :else {:forms [] :ports {}
@@ -67,7 +59,14 @@
 
 (defn- label [{:keys [index values]}] (or (:name values) (str "service " (inc index))))
 
-(defn- quoted [s] (pr-str (label s)))
+(defn- quoted [{:keys [host-link-of] :as entry}]
+  (if host-link-of (str "the :host-link of " host-link-of) (pr-str (label entry))))
+
+(defn- host-links
+  "The links that ontapd makes for the host itself, as entries that no mistake is laid to."
+  [ports]
+  (for [{:port/keys [host-link] n :port/name} (vals ports) :when host-link]
+    {:host-link-of n :values {:port n :type (:type host-link) :netns :host :link (:link host-link)}}))
 
 (defn- repeats
   "[[first later] ...] of the entries that have the same (non-nil) `key-of` as an earlier one."
@@ -88,14 +87,11 @@
              :says (str "should be an address of its own; " (:ip (k (:values b))) " on " (:port (:values b)) " is "
                         (quoted a) "'s already")})))
 
-(defn- link-of [{:keys [netns link] n :name}]
-  (or link (if (= :host netns) (some-> n network/host-link) "eth0")))
-
 (defn- same-link [entries]
   (for [[a b] (repeats (fn [{{:keys [netns] :as v} :values}]
-                         (when (and netns (not (true? netns)) (link-of v)) [netns (link-of v)]))
+                         (when (and netns (not (true? netns)) (network/link-of v)) [netns (network/link-of v)]))
                        entries)
-        :let [{:keys [netns] :as v} (:values b), n (link-of v)]]
+        :let [{:keys [netns] :as v} (:values b), n (network/link-of v)]]
     (at b :link {:expected "a name of its own in that namespace" :found n
                  :says (str "should be a name of its own in " (if (= :host netns) ":netns :host" (str ":netns " (pr-str netns)))
                             "; " (quoted a) " has the link " (pr-str n) " there already")})))
@@ -103,31 +99,31 @@
 (defn- host-link-is-port [entries]
   (let [ports (into {} (map (fn [e] [(:port (:values e)) e])) (reverse entries))]
     (for [{{:keys [netns port] :as v} :values :as e} entries
-          :let [n (link-of v), owner (ports n)]
+          :let [n (network/link-of v), owner (when n (ports n))]
           :when (and (= :host netns) owner (not= n port))]
       (at e :link {:expected "a name that the machine does not use" :found n
                    :says (str "should not be the name of a port in :netns :host; " (pr-str n) " is the port of " (quoted owner))}))))
 
-(defn- mode-of [{:keys [type mode]}] (or mode (first (network/modes type))))
-
 (defn- conflicts
-  "One mistake for each entry that differs in `value-of` from the first one on its port."
-  [entries k value-of says]
+  "One mistake for each entry that differs in `value-of` from the first one on its port; `shown-of` is what its sentence shows."
+  [entries k value-of shown-of says]
   (for [[port group] (group-by (comp :port :values) entries)
         :when port
         :let [stated (filter (comp value-of :values) group), a (first stated)]
         b (rest stated)
         :when (not= (value-of (:values a)) (value-of (:values b)))]
-    (at b k {:expected (str "as on the rest of " port) :found (value-of (:values b))
-             :says (says port (value-of (:values b)) a (value-of (:values a)))})))
+    (at b k {:expected (str "as on the rest of " port) :found (shown-of (:values b))
+             :says (says port (shown-of (:values b)) a (shown-of (:values a)))})))
 
 (defn- mixed-types [entries]
-  (conflicts entries :type :type
-             (fn [port t a u] (str port " carries links of one type; " (pr-str t) " here, " (pr-str u) " for " (quoted a)))))
+  (conflicts entries :type (comp network/families :type) :type
+             (fn [port t a u] (str port " carries ipvlan and ipvtap, or macvlan and macvtap, or tap; " (pr-str t) " here, "
+                                   (pr-str u) " for " (quoted a)))))
 
 (defn- mixed-modes [entries]
-  (conflicts (filter #(= "ipvlan" (:type (:values %))) entries) :mode mode-of
-             (fn [port m a n] (str "all ipvlan links of " port " have one mode; " (pr-str m) " here, " (pr-str n) " for " (quoted a)))))
+  (conflicts (filter #(= "ipvlan" (network/families (:type (:values %)))) entries) :mode network/mode-of network/mode-of
+             (fn [port m a n] (str "all ipvlan and ipvtap links of " port " have one mode; " (pr-str m) " here, " (pr-str n)
+                                   " for " (quoted a)))))
 
 (defn- same-log [entries]
   (for [[a b] (repeats (comp :file :log :values) entries)]
@@ -172,11 +168,12 @@
              mistakes)))
 
 (defn check
-  "{:services [normalised ...] :ports {name {}}} of a file's form, services in the order of the file; or {:mistakes [...]} with
-  every mistake at once. `env` is described in `ontap.model.service`. Never throws, whatever the form is."
+  "{:services [normalised ...] :ports {name normalised}} of a file's form, services in the order of the file; or {:mistakes
+  [...]} with every mistake at once. `env` is described in `ontap.model.service`. Never throws, whatever the form is."
   [form env]
-  (let [{:keys [forms ports mistakes]} (parts form)
+  (let [{:keys [forms ports mistakes]} (parts form env)
         entries (vec (map-indexed (fn [i f] (assoc (service/examine f env [:services i]) :index i)) forms))
+        on-ports (concat (host-links ports) entries)
         found (concat mistakes
                       (when (and (empty? forms) (empty? mistakes))
                         [(mistake/of [] {:expected "at least one service" :says "there is no service in it"})])
@@ -184,13 +181,25 @@
                       (same-name entries)
                       (same-address 4 :ipv4 entries)
                       (same-address 6 :ipv6 entries)
-                      (same-link entries)
+                      (same-link on-ports)
                       (host-link-is-port entries)
-                      (mixed-types entries)
-                      (mixed-modes entries)
+                      (mixed-types on-ports)
+                      (mixed-modes on-ports)
                       (same-log entries)
                       (unknown-requires entries forms)
                       (cycles entries))]
     (if (seq found)
       {:mistakes (vec (in-file-order found))}
       {:services (mapv :service entries) :ports ports})))
+
+(defn check-ports
+  "{:services [] :ports {name normalised}} of a file's form as ontapd reads it: its :services may be missing, and are not
+  looked at. Or {:mistakes [...]}. Never throws."
+  [form env]
+  (let [shape (assoc file-shape :fields [{:key :services :read (fn [_ _] (shape/ok [])) :default []}
+                                         {:key :ports :read port/ports :default {}}])
+        {:keys [value mistakes]} (when (and (map? form) (file-map? form)) (shape/record {:path [] :env env} form shape))]
+    (cond (seq mistakes) {:mistakes mistakes}
+          (seq (:ports value)) {:services [] :ports (:ports value)}
+          :else {:mistakes [(mistake/of [] {:expected "a map with :ports"
+                                            :says "there is no port in it; ontapd needs :ports, such as {:ports {\"eth0\" {}}}"})]})))

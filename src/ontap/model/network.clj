@@ -9,6 +9,15 @@
 
 (set! *warn-on-reflection* true)
 
+(defn label?
+  "Is `v` a DNS label in lower case?"
+  [v]
+  (and (string? v) (boolean (re-matches #"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?" v))))
+
+(def label-words
+  "What a name that DNS will carry should be."
+  "a DNS label (a to z, 0 to 9 and -, at most 63 characters, no - at either end)")
+
 (defn interface-name?
   "Can the kernel give this name to a link? (dev_valid_name in net/core/dev.c; % would make it a pattern.)"
   [v]
@@ -38,34 +47,48 @@
     (interface ctx v)))
 
 (def modes
-  "Link type -> its modes, the default one first."
-  {"ipvlan" ["l2" "l3" "l3s"]
-   "macvlan" ["bridge" "private" "vepa"]})
+  "Link type -> its modes, the default one first. A tap has none: its port is a bridge."
+  {"ipvlan"  ["l2" "l3" "l3s"]
+   "ipvtap"  ["l2" "l3" "l3s"]
+   "macvlan" ["bridge" "private" "vepa"]
+   "macvtap" ["bridge" "private" "vepa"]
+   "tap"     []})
 
-(def ^:private later-types
-  "Types refused by name: a descriptor has to be handed over, which the allocation daemon will do."
-  #{"ipvtap" "macvtap" "tap"})
+(def types "The link types, in the order they are told." ["ipvlan" "ipvtap" "macvlan" "macvtap" "tap"])
 
-(defn link-type
-  "A reader of :type."
-  [ctx v]
-  (let [n (shape/name-text v), expected "\"ipvlan\" or \"macvlan\""]
-    (cond (contains? modes v) (shape/ok v)
-          (later-types n)
-          (shape/wrong ctx v expected
-                       {:says (str "should be " expected "; " n " comes with the allocation daemon, which this version does not have")})
-          :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v (keys modes)) pr-str)}))))
+(def tap-types "The types whose link is handed over as descriptors, one for each queue." ["ipvtap" "macvtap" "tap"])
+
+(def families
+  "Link type -> the family it belongs to. The kernel lets one port carry one family only."
+  {"ipvlan" "ipvlan", "ipvtap" "ipvlan", "macvlan" "macvlan", "macvtap" "macvlan", "tap" "tap"})
+
+(defn tap-type? "Is `type` handed over as descriptors?" [type] (boolean (some #(= type %) tap-types)))
+
+(def most-queues "More queues than this are given to nobody." 64)
+
+(def link-type "A reader of :type." (shape/choice types))
 
 (defn mode
   "A reader of :mode: a mode of the :type that stands beside it."
   [{:keys [raw] :as ctx} v]
   (let [type (get raw :type "ipvlan")
         valid (get modes type (mapcat modes ["ipvlan" "macvlan"]))
-        owner (some (fn [[t ms]] (when (some #(= v %) ms) t)) modes)
+        owners (filter (fn [t] (some #(= v %) (modes t))) types)
         expected (str (mistake/and-list "or" (map pr-str valid)) (when (modes type) (str " for " type)))]
-    (cond (some #(= v %) valid) (shape/ok v)
-          owner (shape/wrong ctx v expected {:says (str "should be " expected "; " (pr-str v) " is a mode of " owner)})
+    (cond (= "tap" type) (shape/wrong ctx v "left out" {:says "a tap has no mode; should be left out"})
+          (some #(= v %) valid) (shape/ok v)
+          (seq owners) (shape/wrong ctx v expected {:says (str "should be " expected "; " (pr-str v) " is a mode of "
+                                                               (mistake/and-list "and" owners))})
           :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v valid) pr-str)}))))
+
+(defn queues
+  "A reader of :queues: how many descriptors a link of a tap type is handed over as."
+  [{:keys [raw] :as ctx} v]
+  (let [type (get raw :type "ipvlan")]
+    (if (and (modes type) (not (tap-type? type)))
+      (shape/wrong ctx v "left out"
+                   {:says (str "is for " (mistake/and-list "and" tap-types) ", and :type is " type "; should be left out")})
+      ((shape/whole 1 most-queues) ctx v))))
 
 (defn netns
   "A reader of :netns."
@@ -152,6 +175,20 @@
       (not (address/same-network? ip gw prefix))
       (fault (str "should be in the network of " key ", " (address/network ip prefix) "; is " gw)))))
 
+(def ^:private of-the-guest
+  "Keys that mean nothing for a tap type, and why."
+  {:link "the link stays with ontapd, and the guest names its own"
+   :ipv4 "the guest gets its addresses by itself"
+   :ipv6 "the guest gets its addresses by itself"
+   :gateway "the guest gets its addresses by itself"
+   :address-timeout "the guest gets its addresses by itself, and the service waits for none"})
+
+(defn- tap-faults [path type given]
+  (when (tap-type? type)
+    (for [[k why] of-the-guest
+          :when (given k)]
+      (mistake/of (conj path k) {:expected (str "left out for " type) :says (str why "; should be left out for " type)}))))
+
 (defn faults
   "The mistakes that only several network keys together show. `values` holds the keys that were well, `path` is the service's."
   [path {:keys [type mode ipv4 ipv6 gateway netns link port]} given]
@@ -159,7 +196,8 @@
     (remove
      nil?
      (concat
-      (for [[family gw] (sort gateway)
+      (tap-faults path type given)
+      (for [[family gw] (when-not (tap-type? type) (sort gateway))
             :let [value (if (= 4 family) ipv4 ipv6)]
             :when value]
         (gateway-fault (conj path :gateway) family value gw))
@@ -168,7 +206,7 @@
              {:expected ":none or an address" :found (if (given :ipv6) :slaac mode)
               :says (str "no router advertisement reaches an ipvlan link of mode " mode
                          "; :ipv6 should be :none or an address such as \"fd00::5/64\"")}))
-       (when (and (= :host netns) link (= link port))
+       (when (and (= :host netns) (not (tap-type? type)) link (= link port))
          (at :link {:expected "a name that the machine does not use" :found link
                     :says (str "should differ from the port in :netns :host; both are " (pr-str link))}))]))))
 
@@ -177,3 +215,12 @@
   [service-name]
   (let [n (subs service-name 0 (min 15 (count service-name)))]
     (str/replace n #"-+$" "")))
+
+(defn link-of
+  "The name of the link inside of a declaration's `values`: as stated, or its default. Nil for a tap type."
+  [{:keys [type netns link] n :name}]
+  (when-not (tap-type? type)
+    (or link (if (= :host netns) (some-> n host-link) "eth0"))))
+
+(defn mode-of "The mode of a declaration's `values`: as stated, or the first of its type." [{:keys [type mode]}]
+  (or mode (first (modes type))))

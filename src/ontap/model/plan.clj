@@ -5,6 +5,7 @@
   (:require [clojure.string :as str]
             [ontap.model.caps :as caps]
             [ontap.model.mistake :as mistake]
+            [ontap.model.network :as network]
             [ontap.model.order :as order]
             [ontap.model.quantity :as quantity]))
 
@@ -19,14 +20,15 @@
     :static (cond-> [[:address {:family family :method :static :ip ip :prefix prefix}]]
               gateway (conj [:route {:family family :gateway gateway}]))))
 
-(defn- notes [{:service/keys [ipv4 ipv6] :as s}]
-  (let [given (:service/given (meta s))]
+(defn- notes [{:service/keys [type ipv4 ipv6] :as s}]
+  (let [given (:service/given (meta s)), tap? (network/tap-type? type)]
     (cond-> []
-      (and given (not (given :ipv4))) (conj "IPv4 :dhcp, the coming default, is not in this version")
-      (= [:none :none] [(:method ipv4) (:method ipv6)]) (conj "it gets no address, and starts without one"))))
+      tap? (conj "the guest gets its addresses by itself; the workload starts without waiting for them")
+      (and (not tap?) given (not (given :ipv4))) (conj "IPv4 :dhcp, the coming default, is not in this version")
+      (and (not tap?) (= [:none :none] [(:method ipv4) (:method ipv6)])) (conj "it gets no address, and starts without one"))))
 
 (defn- steps
-  [{:service/keys [port type mode link netns uts hostname ipv4 ipv6 address-timeout-ms user groups caps exec env dir umask
+  [{:service/keys [port type mode queues link netns uts hostname ipv4 ipv6 address-timeout-ms user groups caps exec env dir umask
                    limits requires ready restart stop log] n :service/name}]
   (let [addresses (concat (address-steps 4 ipv4) (address-steps 6 ipv6))]
     (-> []
@@ -35,7 +37,9 @@
               [:namespace {:net netns :uts uts}])
         (cond-> uts (conj [:hostname hostname])
                 (not= :host netns) (conj [:loopback :up]))
-        (conj [:link {:name link :type type :mode mode :port port}]
+        (conj [:link (if queues
+                       {:type type :mode mode :queues queues :port port}
+                       {:name link :type type :mode mode :port port})]
               [:alias n])
         (cond-> (= :slaac (:method ipv6)) (conj [:secret {:stable-for n}]))
         (into addresses)
@@ -123,14 +127,26 @@
 (defn- log-words [{:keys [file max-bytes]}]
   (str (if file (str "log " (argument file)) "a log of its own") ", cut at " (quantity/size-words max-bytes)))
 
+(defn- descriptor-words [queues]
+  (case (long queues)
+    1 "its descriptor in ONTAP_FD0"
+    2 "its descriptors in ONTAP_FD0 and ONTAP_FD1"
+    (str "its descriptors in ONTAP_FD0 to ONTAP_FD" (dec queues))))
+
+(defn- link-words [{:keys [name type mode port queues]} alias]
+  (if queues
+    (str (if (= "ipvtap" type) "an " "a ") type " link with " queues (if (= 1 queues) " queue" " queues") " on " port (when mode (str " (" mode ")"))
+         ", alias " alias "; " (descriptor-words queues))
+    (str "link " name ", " type " (" mode ") on " port ", alias " alias)))
+
 (defn- service-lines [{:plan/keys [service steps notes]}]
   (let [fact (into {} steps)
         after (for [[k v] steps :when (= :after k)] v)
-        {:keys [name type mode port]} (:link fact)
+        {:keys [queues] :as link} (:link fact)
         body [(when (seq after) (str "after " (and-words after)))
               (str (namespace-words (:namespace fact)) (when-let [h (:hostname fact)] (str "; hostname " h)))
-              (str "link " name ", " type " (" mode ") on " port ", alias " (:alias fact))
-              (str (address-words steps 6) "; " (address-words steps 4))
+              (link-words link (:alias fact))
+              (when-not queues (str (address-words steps 6) "; " (address-words steps 4)))
               (when-let [{:keys [timeout-ms]} (:wait fact)]
                 (str "waits for an address, " (quantity/seconds-words timeout-ms) " at most"))
               (identity-words (:identity fact))

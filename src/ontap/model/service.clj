@@ -15,26 +15,17 @@
 
 (set! *warn-on-reflection* true)
 
-(def name-words
-  "What a service's name should be."
-  "a DNS label (a to z, 0 to 9 and -, at most 63 characters, no - at either end)")
-
-(defn name?
-  "Is `v` a DNS label in lower case?"
-  [v]
-  (and (string? v) (boolean (re-matches #"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?" v))))
-
 (defn- label [ctx v]
-  (if (name? v)
+  (if (network/label? v)
     (shape/ok v)
     (let [near (when (and (string? v) (<= 1 (count v) 63))
                  (-> v str/lower-case (str/replace #"[^a-z0-9]+" "-") (str/replace #"^-+|-+$" "")))]
-      (shape/wrong ctx v name-words {:nearest (when (name? near) (pr-str near))}))))
+      (shape/wrong ctx v network/label-words {:nearest (when (network/label? near) (pr-str near))}))))
 
 (defn- absolute? [v] (and (str/starts-with? v "/") (< (count v) 4096)))
 
-(defn- account
-  "A reader of the name of a user or group. `known?-key` and `names-key` are keys of the environment."
+(defn account
+  "A reader of the name of a user or group (`noun`). `known?-key` and `names-key` are keys of the environment."
   [noun known?-key names-key]
   (fn [{:keys [env] :as ctx} v]
     (let [known? (get env known?-key), expected (str "the name of a " noun)]
@@ -47,13 +38,13 @@
                                        (when near (str "; did you mean " (pr-str near) "?")))}))
             :else (shape/ok v)))))
 
-(def ^:private set-by-ontap #{"ONTAP_NAME" "NOTIFY_SOCKET"})
+(def ^:private set-by-ontap #"ONTAP_(?:NAME|IFNAME|HWADDR|MTU|FD\d+|LEASE_FD)|NOTIFY_SOCKET")
 
 (defn- env-entry [ctx k v]
   (let [n (shape/name-text k), ctx (shape/below ctx k)]
     (cond (not (and (shape/text? n) (seq n) (not (str/includes? n "="))))
           (shape/wrong ctx k "the name of a variable, without =")
-          (set-by-ontap n) (shape/wrong ctx v "left out" {:says "is set by ontap itself; should be left out"})
+          (re-matches set-by-ontap n) (shape/wrong ctx v "left out" {:says "is set by ontap itself; should be left out"})
           (not (shape/text? v))
           (shape/wrong ctx v "a text" {:nearest (when (or (number? v) (boolean? v) (keyword? v))
                                                   (pr-str (if (keyword? v) (name v) (str v))))})
@@ -143,11 +134,12 @@
 
 (def fields
   "The keys of a service in the order of its pages: what each should be, its default, its reader.
-  Defaults that other keys decide (:mode :link :hostname) are nil here and filled in by `examine`."
-  [{:key :name :expected name-words :read label :required? true}
+  Defaults that other keys decide (:mode :queues :link :hostname) are nil here and filled in by `examine`."
+  [{:key :name :expected network/label-words :read label :required? true}
    {:key :port :expected network/interface-words :read network/port :required? true}
-   {:key :type :expected "\"ipvlan\" or \"macvlan\"" :read network/link-type :default "ipvlan"}
+   {:key :type :expected "the type of a link" :read network/link-type :default "ipvlan"}
    {:key :mode :expected "a mode of the link's type" :read network/mode :default nil}
+   {:key :queues :expected "a whole number" :read network/queues :default nil}
    {:key :link :expected network/interface-words :read network/link :default nil}
    {:key :netns :expected "true, the name of a namespace, or :host" :read network/netns :default true}
    {:key :uts :expected "true or false" :read shape/flag :default true}
@@ -192,18 +184,20 @@
 
 (defn- normal
   "The normalised service of values that are all well."
-  [{:keys [type mode link netns uts hostname ipv4 ipv6 gateway requires] n :name :as v} given]
+  [{:keys [type mode netns uts hostname ipv4 ipv6 gateway requires] n :name :as v} given]
   (with-meta
     {:service/name n
      :service/port (:port v)
      :service/type type
-     :service/mode (or mode (first (network/modes type)))
-     :service/link (or link (if (= :host netns) (network/host-link n) "eth0"))
+     :service/mode (network/mode-of v)
+     :service/queues (when (network/tap-type? type) (or (:queues v) 1))
+     :service/link (network/link-of v)
      :service/netns netns
      :service/uts uts
      :service/hostname (when uts (or hostname n))
      :service/ipv4 (network/with-gateway ipv4 4 gateway)
-     :service/ipv6 (network/with-gateway ipv6 6 gateway)
+     ;; the guest behind a tap gets its addresses by itself
+     :service/ipv6 (if (network/tap-type? type) {:method :none} (network/with-gateway ipv6 6 gateway))
      :service/address-timeout-ms (:address-timeout v)
      :service/user (:user v)
      :service/groups (some-> (:groups v) distinct vec)
@@ -248,17 +242,16 @@
   "The declaration, with every key stated, of a normalised service. Checking it in the same environment gives the service again."
   [{:service/keys [ipv4 ipv6 restart stop log limits] :as s}]
   (let [gateways (vec (keep :gateway [ipv4 ipv6]))
+        tap? (network/tap-type? (:service/type s))
         plain (into {} (keep (fn [k] (let [v (get s (keyword "service" (name k)))]
                                        (when (some? v) [k v]))))
-                    [:name :port :type :mode :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready])]
+                    [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready])]
     (cond-> (assoc plain
-                   :ipv4 (address-form ipv4)
-                   :ipv6 (address-form ipv6)
-                   :address-timeout (ms (:service/address-timeout-ms s))
                    :umask (quantity/umask-text (:service/umask s))
                    :limits (update-vals limits quantity/limit-form)
                    :restart {:policy (:policy restart) :delay (ms (:delay-ms restart)) :max-delay (ms (:max-delay-ms restart))
                              :limit (:limit restart) :window (ms (:window-ms restart))}
                    :stop {:signal (:signal stop) :timeout (ms (:timeout-ms stop))}
                    :log (cond-> {:max-size (:max-bytes log)} (:file log) (assoc :file (:file log))))
+      (not tap?) (assoc :ipv4 (address-form ipv4) :ipv6 (address-form ipv6) :address-timeout (ms (:service/address-timeout-ms s)))
       (seq gateways) (assoc :gateway gateways))))

@@ -1,15 +1,15 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.spec
-  "The shapes of the data between the rooms, as specs; doc/data.md tells them in words. Here are those of declarations;
-  those of running services are in `ontap.model.spec-of-life`.
+  "The shapes of the data between the rooms, as specs; doc/data.md tells them in words. Here are those of declarations and of
+  what ontapd is asked for and hands out; those of running services are in `ontap.model.spec-of-life`.
   Only tests and a REPL load this file: the program's own path works from the tables and starts faster."
   (:require [clojure.spec.alpha :as s]
             [clojure.string :as str]
             [ontap.model.address :as address]
             [ontap.model.caps :as caps]
             [ontap.model.network :as network]
-            [ontap.model.quantity :as quantity]
-            [ontap.model.service :as service]))
+            [ontap.model.port :as port]
+            [ontap.model.quantity :as quantity]))
 
 (defn- text-without-nul? [v] (and (string? v) (not (str/includes? v "\u0000"))))
 (defn- one-of [xs] (set xs))
@@ -19,11 +19,13 @@
 (s/def ::absolute (s/and ::text #(str/starts-with? % "/")))
 (s/def ::ip (s/and string? #(= % (address/canonical %))))
 
-(s/def :service/name service/name?)
+(s/def :service/name network/label?)
 (s/def :service/port network/interface-name?)
-(s/def :service/type (one-of (keys network/modes)))
-(s/def :service/mode (one-of (mapcat val network/modes)))
-(s/def :service/link network/interface-name?)
+(s/def :service/type (one-of network/types))
+(s/def :service/mode (s/nilable (one-of (mapcat val network/modes))))
+(s/def ::queues (s/int-in 1 (inc network/most-queues)))
+(s/def :service/queues (s/nilable ::queues))
+(s/def :service/link (s/nilable network/interface-name?))
 (s/def :service/netns (s/or :own true? :host #{:host} :named ::text))
 (s/def :service/uts boolean?)
 (s/def :service/hostname (s/nilable (s/and ::text #(<= 1 (count %) 64))))
@@ -70,19 +72,118 @@
 
 (def service-keys
   "The keys every normalised service has, no more and no fewer."
-  [:service/name :service/port :service/type :service/mode :service/link :service/netns :service/uts :service/hostname
-   :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user :service/groups :service/caps :service/exec
-   :service/env :service/dir :service/umask :service/limits :service/requires :service/ready :service/restart
-   :service/stop :service/log])
+  [:service/name :service/port :service/type :service/mode :service/queues :service/link :service/netns :service/uts
+   :service/hostname :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user :service/groups :service/caps
+   :service/exec :service/env :service/dir :service/umask :service/limits :service/requires :service/ready
+   :service/restart :service/stop :service/log])
 
 (s/def ::service
-  (s/and (s/keys :req [:service/name :service/port :service/type :service/mode :service/link :service/netns :service/uts
-                       :service/hostname :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user
+  (s/and (s/keys :req [:service/name :service/port :service/type :service/mode :service/queues :service/link
+                       :service/netns :service/uts :service/hostname :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user
                        :service/groups :service/caps :service/exec :service/env :service/dir :service/umask
                        :service/limits :service/requires :service/ready :service/restart :service/stop :service/log])
          #(= (set service-keys) (set (keys %)))
-         #(some #{(:service/mode %)} (network/modes (:service/type %)))
+         #(if-let [modes (seq (network/modes (:service/type %)))] (some #{(:service/mode %)} modes) (nil? (:service/mode %)))
+         ;; a tap type has queues and no link of its own inside, and the guest its addresses
+         #(= (network/tap-type? (:service/type %)) (some? (:service/queues %)) (nil? (:service/link %)))
+         #(or (nil? (:service/queues %)) (= {:method :none} (:service/ipv4 %) (:service/ipv6 %)))
          #(= (:service/uts %) (some? (:service/hostname %)))))
+
+(s/def ::link network/interface-name?)
+(s/def ::type #{"ipvlan" "macvlan"})
+(s/def :port/name network/interface-name?)
+(s/def :port/host-link (s/nilable (s/keys :req-un [::link ::type])))
+(s/def :port/owner ::text)
+(s/def :port/group ::text)
+(s/def :port/mode (s/int-in 0 512))
+(s/def :port/own-netns? boolean?)
+(s/def :rule/user (s/nilable ::text))
+(s/def :rule/group (s/nilable ::text))
+(s/def :rule/types (s/coll-of (one-of port/types) :kind set? :min-count 1))
+(s/def :rule/limit pos-int?)
+(s/def :rule/names (s/coll-of ::text :kind vector? :distinct true))
+(s/def ::rule (s/and (s/keys :req [:rule/user :rule/group :rule/types :rule/limit :rule/names])
+                     #(or (:rule/user %) (:rule/group %))))
+(s/def :port/allow (s/coll-of ::rule :kind vector?))
+(s/def ::port (s/and (s/keys :req [:port/name :port/host-link :port/owner :port/group :port/mode :port/own-netns? :port/allow])
+                     #(= 7 (count %))))
+(s/def ::ports (s/and (s/map-of string? ::port) #(every? (fn [[n p]] (= n (:port/name p))) %)))
+
+;; --- what is asked of ontapd, and refused
+
+(s/def :peer/uid nat-int?)
+(s/def :peer/gid nat-int?)
+(s/def :peer/pid nat-int?)
+(s/def :peer/user (s/nilable ::text))
+(s/def :peer/groups (s/coll-of ::text :kind set?))
+(s/def ::peer (s/keys :req [:peer/uid :peer/gid :peer/user :peer/groups :peer/pid]))
+
+(s/def :request/type (one-of network/types))
+(s/def :request/name (s/nilable network/label?))
+(s/def :request/queues ::queues)
+(s/def :request/link (s/nilable network/interface-name?))
+(s/def :request/mode (s/nilable (one-of (mapcat val network/modes))))
+(s/def :request/setup #{:slaac :none})
+(s/def :request/lease #{:namespace :holder})
+(s/def :request/keep? boolean?)
+(s/def :request/id pos-int?)
+(s/def :request/verb #{:attach :leases :release})
+(defmulti request "The spec of a request." :request/verb)
+(defmethod request :attach [_]
+  (s/and (s/keys :req [:request/type :request/name :request/queues :request/link :request/mode :request/setup :request/lease
+                       :request/keep?])
+         #(= 9 (count %))
+         #(= (network/tap-type? (:request/type %)) (nil? (:request/link %)))
+         #(or (nil? (:request/mode %)) (some #{(:request/mode %)} (network/modes (:request/type %))))
+         #(or (:request/link %) (= [:none :holder] [(:request/setup %) (:request/lease %)]))
+         #(or (not (:request/keep? %)) (= :holder (:request/lease %)))))
+(defmethod request :leases [_] #(= 1 (count %)))
+(defmethod request :release [_] (s/and (s/keys :req [:request/id]) #(= 2 (count %))))
+(s/def ::request (s/multi-spec request :request/verb))
+
+(s/def :refusal/rule #{:version :size :request :descriptor :type :policy :name :limit :rate :port :namespace :authority :lease
+                       :kernel :busy})
+(s/def :refusal/says (s/and string? seq #(not (re-find #"\p{Cntrl}" %))))
+(s/def :refusal/wait? true?)
+(s/def ::refusal (s/keys :req [:refusal/rule :refusal/says] :opt [:refusal/wait?]))
+
+;; --- what was handed out
+
+(s/def ::dev int?)
+(s/def ::ino pos-int?)
+(s/def :peer/ticks (s/nilable nat-int?))
+(s/def :lease/id pos-int?)
+(s/def :lease/port network/interface-name?)
+(s/def :lease/type (one-of network/types))
+(s/def :lease/mode :request/mode)
+(s/def :lease/name (s/nilable network/label?))
+(s/def :lease/uid nat-int?)
+(s/def :lease/pid (s/nilable nat-int?))
+(s/def :lease/ticks (s/nilable nat-int?))
+(s/def :lease/held #{:namespace :holder :host})
+(s/def :lease/keep? boolean?)
+(s/def :lease/setup #{:slaac :none})
+(s/def :lease/state #{:looking :making :held :kept :ending})
+(s/def :lease/nsid (s/nilable nat-int?))
+(s/def :lease/netns (s/nilable (s/keys :req-un [::dev ::ino])))
+(s/def :lease/link (s/nilable network/interface-name?))
+(s/def :lease/index (s/nilable pos-int?))
+(s/def :lease/parent (s/nilable pos-int?))
+(s/def :lease/hwaddr (s/nilable (s/and string? #(re-matches #"[0-9a-f]{2}(?::[0-9a-f]{2}){5}" %))))
+(s/def :lease/mtu (s/nilable pos-int?))
+(s/def :lease/queues (s/nilable ::queues))
+(s/def :lease/since-epoch-ms (s/nilable nat-int?))
+(s/def :lease/addresses (s/coll-of ::ip :kind vector?))
+(s/def :lease/token nat-int?)
+(s/def :lease/waiters (s/coll-of nat-int? :kind vector?))
+(s/def :lease/asker-gone? boolean?)
+(s/def ::lease
+  (s/and (s/keys :req [:lease/id :lease/port :lease/type :lease/mode :lease/name :lease/uid :lease/pid :lease/held :lease/keep?
+                       :lease/state :lease/queues]
+                 :opt [:lease/ticks :lease/setup :lease/nsid :lease/netns :lease/link :lease/index :lease/parent :lease/hwaddr
+                       :lease/mtu :lease/since-epoch-ms :lease/addresses :lease/token :lease/waiters :lease/asker-gone?])
+         #(= (network/tap-type? (:lease/type %)) (some? (:lease/queues %)))
+         #(or (not= :held (:lease/state %)) (and (:lease/link %) (:lease/index %)))))
 
 (s/def :mistake/path vector?)
 (s/def :mistake/expected (s/nilable string?))

@@ -30,8 +30,8 @@
 
 (defn environment
   "The environment of `service`, a map: PATH HOME USER LOGNAME SHELL ONTAP_NAME,
-  `extra` (what the supervisor promises: NOTIFY_SOCKET), and what is declared, which
-  wins. `guix?`: the machine is a Guix System."
+  `extra` (what the supervisor promises: NOTIFY_SOCKET, `link-variables`), and what
+  is declared, which wins. `guix?`: the machine is a Guix System."
   [service {:identity/keys [name home shell]} {:keys [guix? extra]}]
   (merge {"PATH"       (if guix? (str guix-path ":" default-path) default-path)
           "HOME"       home
@@ -41,6 +41,26 @@
           "ONTAP_NAME" (:service/name service)}
          extra
          (:service/env service)))
+
+(defn descriptors
+  "The numbers, from 3 up, of the descriptors that a workload gets with a link of
+  `queues` queues (0 or nil: none): {:tap [n ..] :lease n}. The numbers `taken` are left
+  to what has them."
+  [queues taken]
+  (let [free (remove (set taken) (iterate inc 3))
+        queues (or queues 0)]
+    {:tap (vec (take queues free)) :lease (nth free queues)}))
+
+(defn link-variables
+  "What tells a workload of its link: ONTAP_IFNAME ONTAP_HWADDR ONTAP_MTU, for each
+  queue ONTAP_FD0 and so on, and ONTAP_LEASE_FD. `tap` holds the numbers of the
+  descriptors of the queues, `lease-fd` the one of the lease, nil when there is none."
+  [{:lease/keys [link hwaddr mtu]} tap lease-fd]
+  (cond-> (into {} (map-indexed (fn [i n] [(str "ONTAP_FD" i) (str n)])) tap)
+    link     (assoc "ONTAP_IFNAME" link)
+    hwaddr   (assoc "ONTAP_HWADDR" hwaddr)
+    mtu      (assoc "ONTAP_MTU" (str mtu))
+    lease-fd (assoc "ONTAP_LEASE_FD" (str lease-fd))))
 
 (defn- cap-list [caps]
   (str/join "," (cons "-all" (map #(str "+" %) caps))))

@@ -2,7 +2,9 @@
 (ns ontap.run.paths
   "Where run-time state lives: one folder, and the files in it.
 
-  `ONTAP_RUNTIME_DIR`, else /run/ontap for root, else $XDG_RUNTIME_DIR/ontap. What
+  `ONTAP_RUNTIME_DIR`, else /run/ontap for root, else $XDG_RUNTIME_DIR/ontap. The
+  sockets of ontapd are in `ONTAP_DAEMON_DIR`, else `ONTAP_RUNTIME_DIR`, else
+  /run/ontap. What
   has to outlive a boot (the host key) is in `ONTAP_STATE_DIR`, else
   /var/lib/ontap for root, else $XDG_STATE_HOME/ontap or ~/.local/state/ontap."
   (:import (java.nio.file Files Path)
@@ -40,6 +42,13 @@
         (throw (ex-info (str "unable to find a run-time folder: XDG_RUNTIME_DIR is"
                              " not set; set it or ONTAP_RUNTIME_DIR")
                         {:reason ::no-runtime-dir})))))
+
+(defn daemon-dir
+  "The folder with the sockets of ontapd, whoever asks."
+  [env]
+  (let [said #(let [v (get env %)] (when (seq v) v))]
+    (or (some-> (or (said "ONTAP_DAEMON_DIR") (said "ONTAP_RUNTIME_DIR")) absolute)
+        "/run/ontap")))
 
 (defn state-dir
   "The folder for what outlives a boot, for `env` and `uid`."
@@ -87,10 +96,11 @@
                       {:reason ::not-ours})))))
 
 (defn make-layout!
-  "Makes the folders of `paths`. Workloads pass through to their own notification
-  socket and see nothing else: 0711 on the way, 0700 for the rest."
+  "Makes the folders of `paths`. All may see which sockets there are (a client of ontapd
+  looks for them), workloads pass through to their own notification socket, and nobody
+  sees anything else."
   [{:paths/keys [dir services log ready notify]}]
-  (make-dir! dir 0711)
+  (make-dir! dir 0755)
   (make-dir! services 0700)
   (make-dir! log 0700)
   (make-dir! ready 0700)

@@ -69,7 +69,7 @@
    "services.edn: :zone: the zone is not in this version; should be left out"]
   ['{:services [{:name "web" :port "eth0" :user "www" :exec ["httpd"]}] :ports {"eth0" {:mtu 1} "a b" {}}}
    "services.edn: :ports \"a b\": should be the name of a network interface (1 to 15 bytes, without space, / and :), is \"a b\""
-   "services.edn: :ports \"eth0\" :mtu: unknown key; a port has no keys in this version"]
+   "services.edn: :ports \"eth0\" :mtu: unknown key; the keys of a port are :host-link, :owner, :group, :mode, :own-netns and :allow"]
   ['{:services [{:name "web" :port "eth0" :user "www" :exec ["httpd"]}] :name "web"}
    "services.edn: :name: is a key of a service; should stand in a map in :services"]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"]} "db"]
@@ -81,7 +81,7 @@
   ['{:name "web" :prot "eth0" :user "www" :exec ["httpd"]}
    "services.edn: web :prot: unknown key; did you mean :port?"]
   [(web :colour :red)
-   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :restart, :stop and :log"]
+   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :queues, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :restart, :stop and :log"]
   [(web "caps" "+net_raw")
    "services.edn: web \"caps\": unknown key; did you mean :caps?"]
   [(web :zone "lan")
@@ -99,13 +99,36 @@
   ['{:name "web" :port "lo" :user "www" :exec ["httpd"]}
    "services.edn: web :port: lo carries no links; should be an interface of the machine, such as \"eth0\""]
   [(web :type "ipvlna")
-   "services.edn: web :type: should be \"ipvlan\" or \"macvlan\", is \"ipvlna\"; did you mean \"ipvlan\"?"]
-  [(web :type "ipvtap")
-   "services.edn: web :type: should be \"ipvlan\" or \"macvlan\"; ipvtap comes with the allocation daemon, which this version does not have"]
+   "services.edn: web :type: should be \"ipvlan\", \"ipvtap\", \"macvlan\", \"macvtap\" or \"tap\", is \"ipvlna\"; did you mean \"ipvlan\"?"]
+  [(web :type "mactap" :queues 2)
+   "services.edn: web :type: should be \"ipvlan\", \"ipvtap\", \"macvlan\", \"macvtap\" or \"tap\", is \"mactap\"; did you mean \"macvtap\"?"]
   [(web :type :macvlan)
-   "services.edn: web :type: should be \"ipvlan\" or \"macvlan\", is :macvlan; did you mean \"macvlan\"?"]
+   "services.edn: web :type: should be \"ipvlan\", \"ipvtap\", \"macvlan\", \"macvtap\" or \"tap\", is :macvlan; did you mean \"macvlan\"?"]
   [(web :mode "bridge")
-   "services.edn: web :mode: should be \"l2\", \"l3\" or \"l3s\" for ipvlan; \"bridge\" is a mode of macvlan"]
+   "services.edn: web :mode: should be \"l2\", \"l3\" or \"l3s\" for ipvlan; \"bridge\" is a mode of macvlan and macvtap"]
+  [(web :type "macvtap" :mode "l2")
+   "services.edn: web :mode: should be \"bridge\", \"private\" or \"vepa\" for macvtap; \"l2\" is a mode of ipvlan and ipvtap"]
+  [(web :type "tap" :mode "bridge")
+   "services.edn: web :mode: a tap has no mode; should be left out"]
+  [(web :queues 2)
+   "services.edn: web :queues: is for ipvtap, macvtap and tap, and :type is ipvlan; should be left out"]
+  [(web :type "macvlan" :queues 1)
+   "services.edn: web :queues: is for ipvtap, macvtap and tap, and :type is macvlan; should be left out"]
+  [(web :type "ipvtap" :queues 0)
+   "services.edn: web :queues: should be a whole number from 1 to 64, is 0"]
+  [(web :type "tap" :queues 65)
+   "services.edn: web :queues: should be a whole number from 1 to 64, is 65"]
+  [(web :type "macvtap" :queues "2")
+   "services.edn: web :queues: should be a whole number from 1 to 64, is \"2\""]
+  [(web :type "ipvtap" :link "eth0")
+   "services.edn: web :link: the link stays with ontapd, and the guest names its own; should be left out for ipvtap"]
+  [(web :type "ipvtap" :ipv4 "10.0.0.5/24" :gateway "10.0.0.1")
+   "services.edn: web :ipv4: the guest gets its addresses by itself; should be left out for ipvtap"
+   "services.edn: web :gateway: the guest gets its addresses by itself; should be left out for ipvtap"]
+  [(web :type "macvtap" :ipv6 :slaac)
+   "services.edn: web :ipv6: the guest gets its addresses by itself; should be left out for macvtap"]
+  [(web :type "tap" :address-timeout 3)
+   "services.edn: web :address-timeout: the guest gets its addresses by itself, and the service waits for none; should be left out for tap"]
   [(web :mode "l4")
    "services.edn: web :mode: should be \"l2\", \"l3\" or \"l3s\" for ipvlan, is \"l4\"; did you mean \"l2\"?"]
   [(web :mode "l3")
@@ -214,6 +237,14 @@
    "services.edn: web :env: should be a map that names each variable once, is {:A \"1\", \"A\" \"2\"}"]
   [(web :env {:ONTAP_NAME "x"})
    "services.edn: web :env :ONTAP_NAME: is set by ontap itself; should be left out"]
+  [(web :env {"ONTAP_FD0" "3" "ONTAP_FD12" "3" "ONTAP_HWADDR" "" "ONTAP_IFNAME" "" "ONTAP_LEASE_FD" "" "ONTAP_MTU" "" "NOTIFY_SOCKET" "@x"})
+   "services.edn: web :env \"NOTIFY_SOCKET\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_FD0\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_FD12\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_HWADDR\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_IFNAME\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_LEASE_FD\": is set by ontap itself; should be left out"
+   "services.edn: web :env \"ONTAP_MTU\": is set by ontap itself; should be left out"]
   [(web :dir "www")
    "services.edn: web :dir: should be an absolute path, is \"www\""]
   [(web :umask "099")
@@ -281,9 +312,15 @@
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :netns :host :link "eth1"} {:name "db" :port "eth1" :user "www" :exec ["d"]}]
    "services.edn: web :link: should not be the name of a port in :netns :host; \"eth1\" is the port of \"db\""]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"]} {:name "db" :port "eth0" :user "www" :exec ["d"] :type "macvlan"}]
-   "services.edn: db :type: eth0 carries links of one type; \"macvlan\" here, \"ipvlan\" for \"web\""]
+   "services.edn: db :type: eth0 carries ipvlan and ipvtap, or macvlan and macvtap, or tap; \"macvlan\" here, \"ipvlan\" for \"web\""]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"]} {:name "db" :port "eth0" :user "www" :exec ["d"] :mode "l3" :ipv6 :none}]
-   "services.edn: db :mode: all ipvlan links of eth0 have one mode; \"l3\" here, \"l2\" for \"web\""]
+   "services.edn: db :mode: all ipvlan and ipvtap links of eth0 have one mode; \"l3\" here, \"l2\" for \"web\""]
+  ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :type "ipvtap"} {:name "db" :port "eth0" :user "www" :exec ["d"] :type "macvtap"}]
+   "services.edn: db :type: eth0 carries ipvlan and ipvtap, or macvlan and macvtap, or tap; \"macvtap\" here, \"ipvtap\" for \"web\""]
+  ['[{:name "web" :port "br0" :user "www" :exec ["httpd"] :type "tap"} {:name "db" :port "br0" :user "www" :exec ["d"]}]
+   "services.edn: db :type: br0 carries ipvlan and ipvtap, or macvlan and macvtap, or tap; \"ipvlan\" here, \"tap\" for \"web\""]
+  ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :type "ipvtap" :mode "l3s"} {:name "db" :port "eth0" :user "www" :exec ["d"]}]
+   "services.edn: db :mode: all ipvlan and ipvtap links of eth0 have one mode; \"l2\" here, \"l3s\" for \"web\""]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :log "/l"} {:name "db" :port "eth0" :user "www" :exec ["d"] :log "/l"}]
    "services.edn: db :log: should be a file of its own; \"/l\" is the log of \"web\" already"]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :requires ["db"]} {:name "db" :port "eth0" :user "www" :exec ["d"] :requires ["api"]} {:name "api" :port "eth0" :user "www" :exec ["d"] :requires ["web"]}]

@@ -17,13 +17,20 @@
 (def ^:private db {:name "db" :port "eth0" :user "www" :exec ["dbd"]})
 
 (deftest the-shapes-of-a-file
-  (are [form names ports] (= [names ports] (let [r (check/check form env)] [(map :service/name (:services r)) (:ports r)]))
-    web                                       ["web"]      {}
-    [web]                                     ["web"]      {}
-    [web db]                                  ["web" "db"] {}
-    (list db web)                             ["db" "web"] {}
-    {:services [web]}                         ["web"]      {}
-    {:services [web db] :ports {"eth0" {}}}   ["web" "db"] {"eth0" {}}))
+  (are [form names ports] (= [names ports] (let [r (check/check form env)] [(map :service/name (:services r)) (keys (:ports r))]))
+    web                                       ["web"]      nil
+    [web]                                     ["web"]      nil
+    [web db]                                  ["web" "db"] nil
+    (list db web)                             ["db" "web"] nil
+    {:services [web]}                         ["web"]      nil
+    {:services [web db] :ports {"eth0" {}}}   ["web" "db"] ["eth0"]))
+
+(deftest the-same-file-for-the-daemon
+  (are [form names] (= {:services [] :ports names} (update (check/check-ports form env) :ports keys))
+    {:ports {"eth0" {}}}                                     ["eth0"]
+    {:services [web] :ports {"eth0" {} "eth1" {}}}           ["eth0" "eth1"]
+    {:services [{:name 3}] :ports {"eth0" {:mode "0600"}}}   ["eth0"]
+    {:services 3 :ports {"eth0" {}}}                         ["eth0"]))
 
 (deftest what-may-stand-together
   (are [a b] (= 2 (count (:services (check/check [(merge web a) (merge db b)] env))))
@@ -36,6 +43,13 @@
     {:type "macvlan"} {:type "macvlan" :mode "private"}
     {:mode "l3" :ipv6 :none} {:port "eth1"}
     {:type "macvlan"} {:port "eth1"}
+    {} {:type "ipvtap" :queues 2}
+    {:type "ipvtap" :mode "l3"} {:type "ipvtap" :mode "l3"}
+    {:type "macvlan" :mode "private"} {:type "macvtap"}
+    {:type "tap"} {:type "tap" :queues 64}
+    {:type "tap"} {:port "eth1"}
+    {:netns "blue"} {:type "ipvtap" :netns "blue"}
+    {:netns :host :link "db"} {:type "ipvtap" :netns :host}
     {:log "/a"} {:log "/b"}))
 
 (deftest a-bad-service-does-not-hide-what-all-show
@@ -93,11 +107,38 @@
   (if mistakes
     (and (s/valid? ::spec/mistakes mistakes) (nil? services)
          (re-matches #"(?:f\.edn: [^\p{Cntrl}]+\n?)+" (mistake/render mistakes "f.edn" form)))
-    (and (seq services) (every? #(s/valid? ::spec/service %) services) (map? ports))))
+    (and (seq services) (every? #(s/valid? ::spec/service %) services) (s/valid? ::spec/ports ports))))
+
+(defn- answer-for-the-daemon? [{:keys [services ports mistakes]} form]
+  (if mistakes
+    (and (s/valid? ::spec/mistakes mistakes)
+         (re-matches #"(?:f\.edn: [^\p{Cntrl}]+\n?)+" (mistake/render mistakes "f.edn" form)))
+    (and (= [] services) (seq ports) (s/valid? ::spec/ports ports))))
+
+(def ^:private gen-port
+  (gen/map (gen/elements [:host-link :owner :group :mode :own-netns :allow :allw])
+           (gen/one-of [gen-junk
+                        (gen/elements ["host0" "0660" true "kvm" []])
+                        (gen/vector (gen/one-of [gen-junk (gen/map (gen/elements [:user :group :types :limit :names])
+                                                                   (gen/one-of [gen-junk (gen/elements ["kvm" 4 ["ipvtap"] ["*"]])]))])
+                                    0 3)])
+           {:max-elements 4}))
+
+(def ^:private gen-ports
+  (gen/scale #(quot % 8)
+             (gen/let [services (gen/one-of [gen-junk (gen/vector gen-service 0 2)])
+                       ports (gen/map (gen/frequency [[5 (gen/elements ["eth0" "eth1" "lo" :eth0])] [1 gen-junk]])
+                                      (gen/frequency [[5 gen-port] [1 gen-junk]]) {:max-elements 3})]
+               {:services services :ports ports})))
 
 (defspec no-form-makes-check-throw 600
   (prop/for-all [form gen-file, env gen-env]
     (boolean (answer? (check/check form env) form))))
+
+(defspec no-form-of-ports-makes-either-throw 300
+  (prop/for-all [form (gen/one-of [gen-ports gen-file]), env gen-env]
+    (boolean (and (answer? (check/check form env) form)
+                  (answer-for-the-daemon? (check/check-ports form env) form)))))
 
 (defspec no-printed-form-makes-check-throw 150
   (prop/for-all [form gen-file]

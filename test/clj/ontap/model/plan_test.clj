@@ -67,6 +67,31 @@
           "  note: IPv4 :dhcp, the coming default, is not in this version"]
          (plan/words (plan-of [web db])))))
 
+(def ^:private vm
+  {:name "vm" :port "eth0" :type "macvtap" :queues 2 :user "www" :groups ["kvm"] :exec ["qemu-system-x86_64"]})
+
+(deftest the-plan-of-a-guest
+  (let [plan (plan-of vm)]
+    (is (s/valid? ::spec/plan plan) (s/explain-str ::spec/plan plan))
+    (is (= [:port :namespace :hostname :loopback :link :alias :identity :process :log :exec :restart :stop]
+           (map first (:plan/steps (first plan))))
+        "No secret, no address, and nothing is waited for.")
+    (is (= {:type "macvtap" :mode "bridge" :queues 2 :port "eth0"} (:link (into {} (:plan/steps (first plan)))))))
+  (is (= ["vm:"
+          "  a network and a hostname namespace of its own; hostname vm"
+          "  a macvtap link with 2 queues on eth0 (bridge), alias vm; its descriptors in ONTAP_FD0 and ONTAP_FD1"
+          "  user www, group kvm; no capabilities; no_new_privs"
+          "  runs qemu-system-x86_64"
+          "  restarts with back-off 0.2 s to 30 s, failed after 10 in 60 s"
+          "  stops by TERM, by KILL after 10 s"
+          "  a log of its own, cut at 4 MiB"
+          "  note: the guest gets its addresses by itself; the workload starts without waiting for them"]
+         (plan/words (plan-of vm))))
+  (is (= ["  a tap link with 1 queue on br0, alias vm; its descriptor in ONTAP_FD0"
+          "  an ipvtap link with 64 queues on eth0 (l2), alias vm; its descriptors in ONTAP_FD0 to ONTAP_FD63"]
+         (map #(nth (plan/words (plan-of (merge vm %))) 2)
+              [{:type "tap" :queues 1 :port "br0"} {:type "ipvtap" :queues 64}]))))
+
 (deftest what-a-person-might-not-expect
   (is (= [] (:plan/notes (first (plan-of (assoc (dissoc web :requires) :ipv4 :none)))))
       "An :ipv4 that the file states needs no note.")

@@ -21,7 +21,7 @@
                         "{:name \"arroyocc\" :port \"wlp3s0\" :type \"ipvlan\"
                           :user \"www\" :caps \"+net_bind_service\"          ; binds to port 80
                           :exec [\"darkhttpd\" \"/www\" \"--default-mimetype\" \"text/html\"]}")]
-    (is (= #:service{:name "arroyocc" :port "wlp3s0" :type "ipvlan" :mode "l2" :link "eth0" :netns true :uts true
+    (is (= #:service{:name "arroyocc" :port "wlp3s0" :type "ipvlan" :mode "l2" :queues nil :link "eth0" :netns true :uts true
                      :hostname "arroyocc" :ipv4 {:method :none} :ipv6 {:method :slaac} :address-timeout-ms 10000
                      :user "www" :groups nil :caps ["net_bind_service"]
                      :exec ["darkhttpd" "/www" "--default-mimetype" "text/html"] :env {} :dir "/" :umask 18 :limits {}
@@ -41,6 +41,12 @@
     {:mode "l3" :ipv6 :none}           #:service{:mode "l3"}
     {:mode "l3s" :ipv6 "fd00::5/64"}   #:service{:mode "l3s"}
     {:type "macvlan" :mode "private"}  #:service{:ipv6 {:method :slaac}}
+    {:type "ipvtap"}                   #:service{:type "ipvtap" :mode "l2" :queues 1 :link nil :netns true :hostname "web"
+                                                 :ipv4 {:method :none} :ipv6 {:method :none} :address-timeout-ms 10000}
+    {:type "ipvtap" :mode "l3"}        #:service{:mode "l3" :queues 1}
+    {:type "macvtap" :queues 4}        #:service{:type "macvtap" :mode "bridge" :queues 4 :link nil}
+    {:type "tap" :queues 64}           #:service{:type "tap" :mode nil :queues 64 :link nil}
+    {:type "tap" :netns :host}         #:service{:netns :host :link nil}
     {:link "net0"}                     #:service{:link "net0"}
     {:netns "blue"}                    #:service{:netns "blue" :link "eth0"}
     {:netns :host}                     #:service{:netns :host :link "web"}
@@ -88,6 +94,11 @@
     (is (= [[:user] [:groups 0]]
            (map :mistake/path (:mistakes (service/check (assoc least :user "git" :groups ["video"]) env)))))))
 
+(deftest variables-beside-those-of-ontap
+  (is (= {"ONTAP_FD" "a" "ONTAP_FDX" "b" "ONTAP_STATE_DIR" "/s"}
+         (:service/env (normal (assoc least :env {"ONTAP_FD" "a" "ONTAP_FDX" "b" "ONTAP_STATE_DIR" "/s"}))))
+      "Only the names that ontap itself sets are refused."))
+
 (deftest every-key-has-words
   (doseq [{:keys [key expected read] :as field} service/fields]
     (testing key
@@ -120,8 +131,11 @@
                                          :window (gen/choose 1 99))
                   :stop (gen/hash-map :signal (gen/elements quantity/signals) :timeout gen-duration)
                   :log (gen/elements ["/l" {:file "/l" :max-size "1M"} {}]))
-            kept (gen/set (gen/elements (keys more)))]
-    (merge base (select-keys more kept))))
+            kept (gen/set (gen/elements (keys more)))
+            tap (gen/hash-map :type (gen/elements ["ipvtap" "macvtap" "tap"]) :queues (gen/choose 1 64))
+            tap? (gen/elements [false false true])]
+    (cond-> (merge base (select-keys more kept))
+      tap? (-> (dissoc :link :ipv4 :ipv6 :address-timeout) (merge tap)))))
 
 (defspec a-good-declaration-gives-a-service-of-the-right-shape 200
   (prop/for-all [form gen-good]

@@ -32,6 +32,17 @@
       (is (= ["/srv" "C" "/run/n"] (map env ["HOME" "LANG" "NOTIFY_SOCKET"])) "What is declared wins.")
       (is (str/starts-with? (env "PATH") workload/guix-path) "Guix System's own profile comes first."))))
 
+(deftest descriptors-and-what-tells-of-them
+  (is (= {:tap [] :lease 3} (workload/descriptors 0 nil) (workload/descriptors nil [])))
+  (is (= {:tap [3 4] :lease 5} (workload/descriptors 2 nil)))
+  (is (= {:tap [4 5] :lease 6} (workload/descriptors 2 [3])) "A descriptor that was promised keeps its number.")
+  (is (= {:tap [3 4] :lease 6} (workload/descriptors 2 #{5})))
+  (is (= {"ONTAP_IFNAME" "eth0" "ONTAP_HWADDR" "02:00:00:00:00:01" "ONTAP_MTU" "1500"}
+         (workload/link-variables #:lease{:link "eth0" :hwaddr "02:00:00:00:00:01" :mtu 1500} [] nil)))
+  (is (= {"ONTAP_IFNAME" "ontap7" "ONTAP_HWADDR" "02:00:00:00:00:01" "ONTAP_MTU" "9000"
+          "ONTAP_FD0" "4" "ONTAP_FD1" "5" "ONTAP_LEASE_FD" "6"}
+         (workload/link-variables #:lease{:link "ontap7" :hwaddr "02:00:00:00:00:01" :mtu 9000} [4 5] 6))))
+
 (deftest commands
   (let [id   #(workload/identity-of % www [5])
         argv #(workload/argv % (id %) tools)]

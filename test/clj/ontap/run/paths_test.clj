@@ -34,8 +34,8 @@
         make #(paths/make-layout! (paths/layout dir))]
     (try
       (make)
-      (is (= [0711 0700 0700] (mapv #(bit-and 0777 (.mode (Io/stat (str dir %)))) ["" "/services" "/log"]))
-          "They are made for nobody else to look into.")
+      (is (= [0755 0700 0700] (mapv #(bit-and 0777 (.mode (Io/stat (str dir %)))) ["" "/services" "/log"]))
+          "They are made for nobody else to look into, but that all see which sockets there are.")
       (is (nil? (make)) "What is there is used again.")
       (Io/chmod (str dir "/log") 0777)
       (is (thrown-with-msg? clojure.lang.ExceptionInfo #"run/log: others may change it" (make))
