@@ -28,6 +28,11 @@ final class LinkMessages {
         return Request.of(RtnlConstants.RTM_GETLINK, 0, filter(header(index, 0, 0)), "index " + index);
     }
 
+    static Request getOf(final int nsid, final int index) {
+        final AttributeWriter w = filter(header(index, 0, 0)).s32(RtnlConstants.IFLA_TARGET_NETNSID, nsid);
+        return Request.of(RtnlConstants.RTM_GETLINK, 0, w, "index " + index + " of nsid " + nsid);
+    }
+
     static Request get(final String name) {
         final AttributeWriter w = filter(header(0, 0, 0)).string(RtnlConstants.IFLA_IFNAME, name);
         return Request.of(RtnlConstants.RTM_GETLINK, 0, w, name);

@@ -69,6 +69,15 @@ public final class Rtnl implements AutoCloseable {
         return oneLink(LinkMessages.get(index));
     }
 
+    /** The link of that index in the namespace with that id here, null when there is none; errors as {@link #linksOf}. */
+    public Link linkOf(final int nsid, final int index) {
+        final Link link = oneLink(LinkMessages.getOf(nsid, index));
+        if (link != null) {
+            echoed("RTM_GETLINK", nsid, link.nsid());
+        }
+        return link;
+    }
+
     /** All links of this namespace. */
     public List<Link> links() {
         return links(null);

@@ -11,7 +11,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- ip-text
+(defn ip-text
   "Canonical text (RFC 5952 for IPv6), without a scope."
   [^InetAddress ip]
   (if (instance? Inet4Address ip)

@@ -5,73 +5,19 @@
   `attach!` leaves its thread in the service's namespaces, so it is called in a
   fresh platform thread that dies (or becomes the workload) afterwards."
   (:require [ontap.kernel.events :as events]
+            [ontap.kernel.create :as create]
+            [ontap.kernel.refusal :refer [refused]]
             [ontap.model.addressing :as addressing])
   (:import (java.net InetAddress)
-           (java.nio.charset StandardCharsets)
-           (ontap.rtnl Link LinkSpec Rtnl)
-           (ontap.rtnl.kind Ipvlan LinkKind Macvlan)
-           (ontap.sys Errno Fd Io Namespaces Namespaces$NsId NsThread SysException)))
+           (ontap.rtnl Link Rtnl)
+           (ontap.sys Errno Fd Namespaces Namespaces$NsId NsThread SysException)))
 
 (set! *warn-on-reflection* true)
-
-(defn- refused
-  "The exception for something this machine will not do; `wait?`: it may later."
-  [text & {:as data}]
-  (ex-info text (merge {:reason ::refused} data)))
-
-(def ^:private modes
-  {["ipvlan" "l2"] 0, ["ipvlan" "l3"] 1, ["ipvlan" "l3s"] 2
-   ["macvlan" "private"] 1, ["macvlan" "vepa"] 2, ["macvlan" "bridge"] 4})
-
-(defn- kind ^LinkKind [{:service/keys [type mode]}]
-  (let [number (int (modes [type mode]))]
-    (case type
-      "ipvlan"  (Ipvlan. number 0)
-      "macvlan" (Macvlan. number))))
 
 (defn- ip
   "The address of a literal; never asks DNS."
   ^InetAddress [text]
   (InetAddress/getByName text))
-
-(defn- sysctl!
-  "Writes /proc/sys/net/`path` of the calling thread's network namespace."
-  [path ^String value]
-  (with-open [fd (Io/open (str "/proc/sys/net/" path) Io/O_WRONLY 0)]
-    (Io/writeAll fd (.getBytes value StandardCharsets/US_ASCII))))
-
-(defn- stable-secret!
-  "RFC 7217: the kernel derives the addresses of `link` from `secret` (16 bytes),
-  so they are the same whenever the same name meets the same prefix."
-  [link ^bytes secret]
-  (let [hex    (.formatHex (java.util.HexFormat/of) secret)
-        groups (map #(apply str %) (partition 4 hex))]
-    (sysctl! (str "ipv6/conf/" link "/stable_secret") (apply str (interpose ":" groups)))))
-
-(defn- ipv6!
-  "How `link` gets IPv6 addresses, before it is up."
-  [link {:keys [method gateway]} secret]
-  (let [conf #(sysctl! (str "ipv6/conf/" link "/" %1) %2)]
-    (if (= :none method)
-      (conf "disable_ipv6" "1")
-      (do (conf "disable_ipv6" "0") ; a machine may have it off by default
-          (stable-secret! link secret)
-          (case method
-            :slaac  (do (conf "accept_ra" "2") (conf "autoconf" "1") (conf "use_tempaddr" "0"))
-            ;; a router may still tell the way out, but gives no further address
-            :static (do (conf "accept_ra" (if gateway "0" "2")) (conf "autoconf" "0")))))))
-
-(defn- ipv6? [] (some? (Io/stat "/proc/sys/net/ipv6")))
-
-(defn- port
-  "The parent link, up. Throws with :wait? when it is not there yet."
-  ^Link [^Rtnl host {:service/keys [port]}]
-  (let [link (.link host ^String port)]
-    (when-not link
-      (throw (refused (str "port " port " is not there yet") :wait? true)))
-    (when-not (.up link)
-      (.setUp host (.index link)))
-    link))
 
 (defn- enter!
   "Takes the calling thread into the namespaces of `service`; gives
@@ -88,31 +34,25 @@
     {:net (when-not (= :host netns) (Namespaces/ofThread "net"))
      :uts (when uts (Namespaces/ofThread "uts"))}))
 
-(defn- create!
-  "Makes the link; its index there. A link of the same name that an earlier run
-  left in a shared namespace goes first, if it is of our making (same alias)."
-  [^Rtnl host ^Rtnl inside parent-index net {:service/keys [name link netns type] :as service}]
-  (when-not (true? netns)
-    (when-let [old (.link inside ^String link)]
-      (if (and (= name (.alias old)) (= type (.kind old)))
-        (.deleteLink inside (.index old))
-        (throw (refused (str "a link " link " is already in "
-                             (if (= :host netns) "the host's namespace" (str "namespace " netns))
-                             "; give this service another :link"))))))
-  (let [spec (cond-> (.. (LinkSpec/of link (kind service)) (withParent parent-index))
-               net (.withNamespace ^Fd net))]
-    (try
-      (.createLink host spec)
-      (catch SysException e
-        (throw (condp = (.errno e)
-                 Errno/EOPNOTSUPP
-                 (refused (str "this kernel has no " type " links: load the module (modprobe " type
-                               "), or choose another :type"))
-                 Errno/EBUSY
-                 (refused (str "port " (:service/port service) " is in use by a bridge, a bond or links"
-                               " of another kind than " type ": one kind per port"))
-                 e))))
-    (.index (.link inside ^String link))))
+(defn- clear-name!
+  "A link of the same name that an earlier run left in a shared namespace goes, if it
+  is of our making (same alias)."
+  [^Rtnl inside {:service/keys [name link netns type]}]
+  (when-let [old (.link inside ^String link)]
+    (if (and (= name (.alias old)) (= type (.kind old)))
+      (.deleteLink inside (.index old))
+      (throw (refused :request
+                      (str "a link " link " is already in "
+                           (if (= :host netns) "the host's namespace" (str "namespace " netns))
+                           "; give this service another :link"))))))
+
+(defn- maker
+  "Makes links by ourselves, on a port that is there now: see `provide` of `attach!`."
+  [^Rtnl host port]
+  (let [parent (.index (create/port-link host port))]
+    (fn [{:service/keys [link type mode]} net]
+      (create/link! host {:type type :mode mode :link link :port port :parent parent :net net})
+      nil)))
 
 (defn- static-addresses! [^Rtnl inside index service]
   (doseq [k [:service/ipv4 :service/ipv6]
@@ -122,7 +62,7 @@
       (.addAddress inside (int index) (ip address) (int prefix) 0)
       (catch SysException e
         (throw (if (= Errno/EADDRINUSE (.errno e))
-                 (refused (str "address " address " is in use by another link of port "
+                 (refused :kernel (str "address " address " is in use by another link of port "
                                (:service/port service)))
                  e))))))
 
@@ -141,55 +81,92 @@
   (let [^Namespaces$NsId id (Namespaces/id fd)]
     {:dev (.dev id) :ino (.ino id)}))
 
-(defn- attach [^Rtnl host {:service/keys [name link netns] :as service} secret keep!]
-  (let [parent            (port host service)
-        {:keys [net uts]} (enter! service)]
-    (keep! net)
-    (keep! uts)
-    (with-open [inside (Rtnl/open)]
-      (let [index (create! host inside (.index parent) net service)]
-        (try
-          (.setAlias inside (int index) name)
-          (when (ipv6?) (ipv6! link (:service/ipv6 service) secret))
-          (static-addresses! inside index service)
-          (when (true? netns) (loopback! inside))
-          (.setUp inside (int index))
-          (gateways! inside index service)
-          ;; the id first: what changes after the addresses are read is heard
-          (let [nsid      (when net (.ensureNsid host ^Fd net))
-                addresses (into [] (comp (map #(assoc (events/address %) :ns/id nsid))
-                                         (filter #(= index (:link/index %))))
-                                (.addresses inside))]
-            {:attachment/net       net
-             :attachment/uts       uts
-             :attachment/netns     (when (true? netns) (ns-id net))
-             :attachment/nsid      nsid
-             :attachment/index     index
-             :attachment/link      link
-             :attachment/kind      (:service/type service)
-             :attachment/addresses addresses
-             :attachment/usable?   (= :usable (addressing/state service addresses))})
-          (catch Throwable t
-            (when-not (true? netns)
-              (try (.deleteLink inside (int index)) (catch SysException _ nil)))
-            (throw t)))))))
+(defn- configure!
+  "Settles the new link `index` of `service` in the calling thread's namespace, and
+  sets it up."
+  [^Rtnl inside index {:service/keys [name link netns] :as service} secret]
+  (.setAlias inside (int index) name)
+  (create/ipv6! link (:service/ipv6 service) secret)
+  (static-addresses! inside index service)
+  (when (true? netns) (loopback! inside))
+  (.setUp inside (int index))
+  (gateways! inside index service))
+
+(defn- close-grant! [{:attachment/keys [grant]}]
+  (run! #(.close ^Fd %) (cond-> (vec (:grant/queues grant))
+                          (:grant/holder grant) (conj (:grant/holder grant)))))
+
+(defn- attach-link
+  [^Rtnl host {:service/keys [link netns type] :as service} {:keys [net uts]} secret provide]
+  (with-open [inside (Rtnl/open)]
+    (when-not (true? netns) (clear-name! inside service))
+    (let [given (provide service net)
+          index (.index (.link inside ^String link))]
+      (try
+        (configure! inside index service secret)
+        ;; the id first: what changes after the addresses are read is heard
+        (let [nsid      (when net (.ensureNsid host ^Fd net))
+              addresses (into [] (comp (map #(assoc (events/address %) :ns/id nsid))
+                                       (filter #(= index (:link/index %))))
+                              (.addresses inside))]
+          (merge given
+                 {:attachment/net       net
+                  :attachment/uts       uts
+                  :attachment/netns     (when (true? netns) (ns-id net))
+                  :attachment/netns-id  (when (true? netns) nsid)
+                  :attachment/nsid      nsid
+                  :attachment/index     index
+                  :attachment/link      link
+                  :attachment/kind      type
+                  :attachment/addresses addresses
+                  :attachment/usable?   (= :usable (addressing/state service addresses))}))
+        (catch Throwable t
+          (close-grant! given)
+          (when-not (true? netns)
+            (try (.deleteLink inside (int index)) (catch SysException _ nil)))
+          (throw t))))))
+
+(defn- attach-taps
+  "A service whose link is reached through descriptors: its namespace holds nothing
+  but lo."
+  [^Rtnl host {:service/keys [netns] :as service} {:keys [net uts]} provide]
+  (when (true? netns)
+    (with-open [inside (Rtnl/open)] (loopback! inside)))
+  (let [given (provide service nil)
+        nsid  (when net (.ensureNsid host ^Fd net))]
+    (merge given {:attachment/net       net
+                  :attachment/uts       uts
+                  :attachment/netns     (when (true? netns) (ns-id net))
+                  :attachment/netns-id  (when (true? netns) nsid)
+                  :attachment/addresses []
+                  :attachment/usable?   true})))
 
 (defn attach!
   "Makes the namespaces and the link of `service` and leaves the calling thread in
   them; `secret` is the 16 bytes of RFC 7217 for its name. Blocks for the kernel.
 
+  `provide`: nil to make the link ourselves, or (fn [service net]) that has it made
+  by whoever hands out links (`net`: an Fd of the namespace it is for, nil for the host's
+  and for types that come as descriptors), and gives keys of an attachment: /grant, and
+  for descriptors /nsid /index /kind too.
+
   Returns an attachment: :attachment/net and :attachment/uts (Fds that the caller
-  closes once the workload is launched, or nil), /netns {:dev :ino} of a namespace
-  of its own, /nsid (nil in the host's), /index and /link of the link inside,
-  /kind, /addresses (data, see events), /usable? (no need to wait for an address).
+  closes once the workload is launched, or nil), /netns {:dev :ino} and /netns-id (its
+  nsid) of a namespace of its own, /nsid of the link's (nil in the host's), /index and
+  /link of the link inside, /kind, /addresses (data, see events), /usable? (no need to wait for an address).
 
   Throws ex-info with :reason ::refused (:wait? true when the port is not there
   yet) or SysException."
-  [service secret]
+  [service secret provide]
   (let [kept (volatile! [])]
     (try
       (with-open [host (Rtnl/open)]
-        (attach host service secret #(when % (vswap! kept conj %))))
+        (let [provide (or provide (maker host (:service/port service)))
+              {:keys [net uts] :as entered} (enter! service)]
+          (run! #(when % (vswap! kept conj %)) [net uts])
+          (if (:service/queues service)
+            (attach-taps host service entered provide)
+            (attach-link host service entered secret provide))))
       (catch Throwable t
         (run! #(.close ^Fd %) @kept)
         (throw t)))))
@@ -216,6 +193,13 @@
           Errno/EINVAL :dying
           (throw e))))))
 
+(defn netns-id
+  "The nsid of the network namespace of process `pid`."
+  [pid]
+  (with-open [rtnl (Rtnl/open)
+              fd   (Namespaces/ofProcess (int pid) "net")]
+    (.ensureNsid rtnl fd)))
+
 (defn find-attachment
   "The attachment of a workload that already runs: process `pid`, whose link has
   the alias `name`. Nil when there is no such link."
@@ -227,6 +211,7 @@
           links (if nsid (.linksOf rtnl (int nsid)) (.links rtnl))]
       (when-let [^Link l (some #(when (= name (.alias ^Link %)) %) links)]
         {:attachment/nsid  nsid
+         :attachment/netns-id (when (true? netns) nsid)
          :attachment/index (.index l)
          :attachment/link  (.name l)
          :attachment/kind  (:service/type service)}))))
