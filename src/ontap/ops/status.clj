@@ -19,20 +19,26 @@
    ["SINCE"     #(duration-text (:since-ms %))]
    ["PID"       #(str (or (:pid %) "-"))]
    ["USER"      #(or (:user %) "-")]
-   ["LINK"      :link]
+   ["LINK"      #(or (:link %) (:type %))]
    ["ADDRESSES" #(if (seq (:addresses %)) (str/join " " (:addresses %)) "-")]
    ["NOTE"      #(or (:reason %) "")]])
 
 (defn- pad [s width] (str s (apply str (repeat (- width (count s)) " "))))
 
-(defn table
-  "Lines of text for `rows`, as `ontap.ops.system/status` gives them."
-  [rows]
+(defn lines
+  "Lines of a table with `columns`, [heading key-or-fn] each, and a line for each of
+  `rows`."
+  [columns rows]
   (let [cells  (into [(mapv first columns)]
                      (map (fn [row] (mapv #((second %) row) columns)))
                      rows)
         widths (apply mapv (fn [& col] (apply max (map count col))) cells)]
     (mapv (fn [line] (str/trimr (str/join "  " (map pad line widths)))) cells)))
+
+(defn table
+  "Lines of text for `rows`, as `ontap.ops.system/status` gives them."
+  [rows]
+  (lines columns rows))
 
 (defn details
   "Lines of text about one row: a fact a line."
@@ -44,7 +50,7 @@
           (remove nil?)
           [(fact "pid" (when pid (str pid (when adopted? ", taken up from an earlier supervisor"))))
            (fact "user" user)
-           (fact "link" (str link ", " type " on " port))
+           (fact "link" (str (when link (str link ", ")) type " on " port))
            (fact "addresses" (if (seq addresses) (str/join " " addresses) "none"))
            (fact "requires" (when (seq requires) (str/join ", " requires)))
            (fact "ready" (when ready (if (= :notify ready) "by sd_notify" (str "by a newline on descriptor " (:fd ready)))))

@@ -4,14 +4,16 @@
 
   `ONTAP_HALT_AT=POINT` or `POINT:NAME` (only for the service NAME) in the
   environment. Points: link-made intent-written spawned pid-written log-cut
-  half-stopped. Without the variable a point costs one comparison."
+  half-stopped; of an allocator: lease-made lease-written lease-answered. Without the
+  variable a point costs one comparison."
   (:import (ontap.sys Io)))
 
 (set! *warn-on-reflection* true)
 
 (def points
   "Every point there is."
-  #{"link-made" "intent-written" "spawned" "pid-written" "log-cut" "half-stopped"})
+  #{"link-made" "intent-written" "spawned" "pid-written" "log-cut" "half-stopped"
+    "lease-made" "lease-written" "lease-answered"})
 
 (def ^:private asked (delay (System/getenv "ONTAP_HALT_AT")))
 

@@ -1,0 +1,354 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.alloc.allocator
+  "The shell around `ontap.model.allocation`: carries out its effects and turns what is
+  heard into its events. In ontapd, and inside an `ontap up` that has no ontapd.
+
+  One thread, that of the event loop, owns it; what waits for the kernel goes through
+  `:submit` to threads of its own. The kernel comes in as functions (`:kernel`)."
+  (:require [ontap.alloc.book :as book]
+            [ontap.alloc.guests :as guests]
+            [ontap.alloc.strangers :as strangers]
+            [ontap.model.allocation :as allocation])
+  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd PidFd Procs Procs$Proc SysException)))
+
+(set! *warn-on-reflection* true)
+
+(defn- now-ms [] (quot (Clock/boottimeNanos) 1000000))
+
+(declare dispatch!)
+
+;; --- what is held of a lease: :net (the namespace that was passed), :fds (queues, until
+;; --- they are handed over), :holder (our end of its FIFO), :asker (a pidfd), :waiting
+
+(defn- held [{:keys [handles]} id] (get @handles id))
+
+(defn- hold! [{:keys [handles]} id & kvs] (vswap! handles update id #(apply assoc % kvs)))
+
+(defn- close-held!
+  "Closes the descriptor `k` that is held of lease `id`, out of the loop first."
+  [{:keys [^EventLoop loop] :as alloc} id k]
+  (when-let [^Fd fd (get (held alloc id) k)]
+    (.remove loop fd)
+    (.close fd)
+    (hold! alloc id k nil)))
+
+(defn- on-ready [f] (reify EventLoop$Handler (ready [_ _] (f))))
+
+(defn- failure
+  "The refusal that throwable `t` stands for."
+  [^Throwable t]
+  (let [{:keys [rule wait?]} (ex-data t)]
+    (cond
+      rule (cond-> (allocation/refusal rule (ex-message t)) wait? (assoc :refusal/wait? true))
+      (instance? SysException t) (allocation/refusal :kernel (ex-message t))
+      :else (allocation/refusal :kernel (str "a bug of ontap: " t)))))
+
+(defn- off-loop!
+  "Runs `task` in a thread of its own; then `done` with its value, or gives `failed` the
+  refusal."
+  [{:keys [submit]} label task done failed]
+  (submit label task
+          (fn [{:keys [value error]}]
+            (if error (failed (failure error)) (done value)))))
+
+;; --- effects
+
+(defn- look! [{:keys [kernel] :as alloc} id]
+  (let [{:keys [net]} (held alloc id)]
+    (off-loop! alloc (str "look-" id) #((:look kernel) net)
+               #(dispatch! alloc [:looked id %])
+               #(dispatch! alloc [:not-looked id %]))))
+
+(defn- facts-now
+  "Facts of a lease that has just been made."
+  [facts]
+  (assoc facts :lease/since-epoch-ms (System/currentTimeMillis)))
+
+(defn- close-net!
+  "The namespace that was passed for `lease` is let go: it may not be one."
+  [alloc {:lease/keys [id uid]}]
+  (when-let [net (:net (held alloc id))]
+    (hold! alloc id :net nil)
+    (strangers/close! (:strangers alloc) uid [net])))
+
+(defn- verify!
+  "Asks whether the link of `lease` is still there."
+  [{:keys [kernel] :as alloc} {:lease/keys [id nsid index] :as lease}]
+  (off-loop! alloc (str "verify-" id) #((:there? kernel) lease)
+             #(when-not % (dispatch! alloc [:link-gone nsid index]))
+             identity))
+
+(defn- making? [{:keys [state]}]
+  (some #(= :making (:lease/state %)) (vals (:alloc/leases @state))))
+
+(defn- settle-gone!
+  "Was something heard, while `lease` was being made, that may mean its link? The id of a
+  namespace is given again, so only a look can tell."
+  [{:keys [gone] :as alloc} {:lease/keys [nsid index] :as lease}]
+  (when (some @gone [[nsid index] [nsid nil]])
+    (verify! alloc lease))
+  (when-not (making? alloc) (vreset! gone #{})))
+
+(defn- close-queues!
+  "Closing the last copy of a queue takes the kernel 10 ms: off the loop."
+  [alloc fds]
+  (when (seq fds)
+    (off-loop! alloc "close" (fn [] (run! #(.close ^Fd %) fds)) identity identity)))
+
+(defn- make! [{:keys [kernel hear halt] :as alloc} id]
+  (let [lease (allocation/lease @(:state alloc) id)
+        {:keys [^Fd net]} (held alloc id)]
+    (off-loop! alloc (str "make-" id)
+               (fn []
+                 (try ((:make kernel) lease net)
+                      (finally (when net (.close net)))))
+               (fn [{:keys [facts fds]}]
+                 (halt "lease-made" nil)
+                 (hold! alloc id :fds fds :net nil)
+                 ;; what went away meanwhile was heard of before the lease was known
+                 (hear)
+                 (dispatch! alloc [:made id (facts-now facts)])
+                 (settle-gone! alloc (merge lease facts)))
+               (fn [refusal]
+                 (hold! alloc id :net nil)
+                 (dispatch! alloc [:not-made id refusal])
+                 ;; one that was kept is kept on, if it is still there
+                 (settle-gone! alloc lease)))))
+
+(defn- watch-holder! [{:keys [^EventLoop loop] :as alloc} id ^Fd fd]
+  (hold! alloc id :holder fd)
+  ;; hang-ups are always told; what a holder writes never wakes anybody
+  (.add loop fd 0
+        (on-ready (fn []
+                    (close-held! alloc id :holder)
+                    ;; without a guest the link's own kernel would answer in its place
+                    (guests/unfollow! alloc id true)
+                    (dispatch! alloc [:hung-up id])))))
+
+(defn- watch-asker! [{:keys [^EventLoop loop] :as alloc} id ^Fd pidfd]
+  ;; a link that was kept is asked for again, perhaps while who asked first still lives
+  (close-held! alloc id :asker)
+  (hold! alloc id :asker pidfd)
+  (.add loop pidfd EventLoop/EPOLLIN
+        (on-ready (fn []
+                    (close-held! alloc id :asker)
+                    (dispatch! alloc [:asker-gone id])))))
+
+(defn- take-reply!
+  "The function that answers whoever asked by `token`."
+  [{:keys [replies]} token]
+  (let [reply! (get @replies token)]
+    (vswap! replies dissoc token)
+    reply!))
+
+(defn- answer!
+  "Tells whoever asked, and lets go of what is theirs now."
+  [{:keys [book halt] :as alloc} id]
+  (let [{:lease/keys [token] kind :lease/held :as lease} (allocation/lease @(:state alloc) id)
+        {:keys [fds]} (held alloc id)
+        reply! (take-reply! alloc token)
+        holder (when (= :holder kind)
+                 (let [[ours theirs] (try (book/holder-ends book id)
+                                          (catch Throwable t
+                                            (when reply! (reply! {:refused (failure t)}))
+                                            (throw t)))]
+                   (watch-holder! alloc id ours)
+                   theirs))]
+    (try
+      (halt "lease-written" nil)
+      (when-not (and reply! (reply! {:grant/lease lease :grant/queues fds :grant/holder holder}))
+        (dispatch! alloc [:unanswered id]))
+      (halt "lease-answered" nil)
+      (finally
+        (hold! alloc id :fds nil)
+        (some-> ^Fd holder .close)
+        (close-queues! alloc fds)))
+    (guests/follow! alloc lease)))
+
+(defn- delete! [{:keys [kernel ^EventLoop loop note] :as alloc} id]
+  (let [lease (allocation/lease @(:state alloc) id)]
+    (off-loop! alloc (str "delete-" id) #((:delete kernel) lease)
+               (fn [_] (dispatch! alloc [:deleted id]))
+               (fn [refusal]
+                 (note :error nil (str "unable to delete the link of " (allocation/title lease) ": "
+                                       (:refusal/says refusal) "; trying again"))
+                 (.at loop (+ (Clock/boottimeNanos) 1000000000)
+                      #(when (allocation/lease @(:state alloc) id) (delete! alloc id)))))))
+
+(defn- forget! [{:keys [book handles] :as alloc} {:lease/keys [id] :as lease}]
+  (guests/unfollow! alloc id false)
+  (run! #(close-held! alloc id %) [:holder :asker])
+  (close-net! alloc lease)
+  (close-queues! alloc (:fds (held alloc id)))
+  (vswap! handles dissoc id)
+  (book/forget! book id))
+
+(defn- record! [{:keys [book boot-id lines state]}]
+  (book/write! book boot-id lines @state allocation/written-lease))
+
+(defn- perform! [{:keys [^EventLoop loop note] :as alloc} [effect a b]]
+  (case effect
+    :look     (look! alloc a)
+    :make     (make! alloc a)
+    :answer   (answer! alloc a)
+    :refuse   (when-let [reply! (take-reply! alloc a)] (reply! {:refused b}))
+    :released (when-let [reply! (take-reply! alloc a)] (reply! {:released b}))
+    :delete   (delete! alloc a)
+    :forget   (forget! alloc a)
+    :record   (record! alloc)
+    :timer    (.at loop (* 1000000 (long a)) #(dispatch! alloc [:tick]))
+    :note     (note a nil b)))
+
+(defn- attempt! [{:keys [note] :as alloc} [kind id :as effect]]
+  (try
+    (perform! alloc effect)
+    (catch Throwable t
+      (note :error nil (str "unable to " (name kind) ": " (:refusal/says (failure t))))
+      (when (= :answer kind) (dispatch! alloc [:unanswered id])))))
+
+;; --- events
+
+(defn- associate!
+  "Gives a lease that has just begun what came with its request."
+  [alloc before]
+  (doseq [[id {:lease/keys [token]}] (when (seq @(:came-with alloc)) (:alloc/leases @(:state alloc)))
+          :when (and token (not= token (get-in before [:alloc/leases id :lease/token])))
+          :let [{:keys [net asker]} (get @(:came-with alloc) token)]]
+    (vswap! (:came-with alloc) dissoc token)
+    (hold! alloc id :net net)
+    (when asker (watch-asker! alloc id asker))))
+
+(defn- drop-came-with!
+  "What came with a request that was refused goes."
+  [{:keys [came-with strangers]} token]
+  (when-let [{:keys [net ^Fd asker uid]} (get @came-with token)]
+    (vswap! came-with dissoc token)
+    (when asker (.close asker))
+    (when net (strangers/close! strangers uid [net]))))
+
+(defn dispatch!
+  "Gives the event (`ontap.model.allocation/events`), and carries out what follows."
+  [{:keys [state] :as alloc} event]
+  (let [before @state
+        [after effects] (allocation/step before event (now-ms))]
+    (vreset! state after)
+    (associate! alloc before)
+    (doseq [[kind token :as effect] effects]
+      (attempt! alloc effect)
+      (when (= :refuse kind) (drop-came-with! alloc token)))))
+
+(defn ask!
+  "Asks for a link: `peer` and `request` as data, `port` its name, `net` an Fd of the
+  namespace it is for (or nil), `asker` a pidfd of who asked (or nil); both become the
+  allocator's. `reply!` is called once, in the loop's thread, with a grant,
+  {:grant/lease :grant/queues [Fd ..] :grant/holder Fd-or-nil}, whose Fds stay the
+  allocator's and are closed when it returns, or {:refused refusal}; it returns false when nobody is there to be told."
+  [{:keys [replies came-with] :as alloc} {:keys [port peer request net asker]} reply!]
+  (let [token (vswap! (:tokens alloc) inc)]
+    (vswap! replies assoc token reply!)
+    (vswap! came-with assoc token {:net net :asker asker :uid (:peer/uid peer)})
+    (dispatch! alloc [:asked token {:ask/port port :ask/peer peer :ask/request request}])
+    token))
+
+(defn release!
+  "Ends lease `id` for `peer`; `reply!` as in `ask!`, with {:released id} once its link
+  is gone."
+  [{:keys [replies] :as alloc} peer id reply!]
+  (let [token (vswap! (:tokens alloc) inc)]
+    (vswap! replies assoc token reply!)
+    (dispatch! alloc [:release token peer id])))
+
+(defn leases
+  "The leases that `peer` may see, in the order of their ids, with the guests' addresses."
+  [{:keys [state] :as alloc} {:peer/keys [uid]}]
+  (for [[id lease] (:alloc/leases @state)
+        :when (and (or (= 0 uid) (= uid (:lease/uid lease)))
+                   (not= :looking (:lease/state lease)))]
+    (assoc lease :lease/addresses (or (guests/addresses alloc id) []))))
+
+(defn lease-named
+  "The lease called `name`, or nil."
+  [{:keys [state]} name]
+  (some #(when (= name (:lease/name %)) %) (vals (:alloc/leases @state))))
+
+(defn kernel-said!
+  "Takes events of `ontap.kernel.events` in; `there` are the names of the links of our
+  own namespace now."
+  [{:keys [state gone] :as alloc} events there]
+  (doseq [{:event/keys [type] nsid :ns/id index :link/index} events
+          :when (contains? #{:link/gone :ns/gone} type)]
+    (when (making? alloc)
+      (vswap! gone conj [nsid (when (= :link/gone type) index)]))
+    (dispatch! alloc (if (= :ns/gone type) [:ns-gone nsid] [:link-gone nsid index])))
+  (when-not (= there (:alloc/there @state))
+    (dispatch! alloc [:there there])))
+
+(defn look-again!
+  "Events were lost: asks of every lease whether its link is still there."
+  [{:keys [state] :as alloc}]
+  (doseq [lease (vals (:alloc/leases @state))
+          :when (contains? #{:held :kept} (:lease/state lease))]
+    (verify! alloc lease)))
+
+;; --- taking up what an earlier one left
+
+(defn- asker-alive
+  "A pidfd of the process that asked for `lease`, if it still is that one."
+  ^Fd [{:lease/keys [pid ticks]}]
+  (when-let [^Procs$Proc p (and pid (Procs/stat (int pid)))]
+    (when (or (nil? ticks) (= ticks (.startTicks p)))
+      (try (PidFd/open (int pid)) (catch SysException _ nil)))))
+
+(defn- find-again
+  "What is left of `lease`: {:link? :held? :asker?}, and what is held of it."
+  [{:keys [book kernel]} {:lease/keys [id] :as lease}]
+  (let [{:keys [fd held?]} (when (= :holder (:lease/held lease)) (book/holder-end book id))
+        asker (asker-alive lease)]
+    {:found {:link? ((:there? kernel) lease) :held? (boolean held?) :asker? (some? asker)}
+     :holder fd
+     :asker asker}))
+
+(defn take-up!
+  "Takes up the leases that were written down. In the loop's thread, before it runs;
+  blocks for the kernel."
+  [{:keys [book boot-id note] :as alloc}]
+  (let [{:keys [unreadable] :as written} (book/read-book book boot-id)]
+    (if unreadable
+      (note :error nil (str unreadable "; the links it tells of are left alone"))
+      (let [found (into {} (map (fn [[id lease]] [id (find-again alloc lease)])) (:alloc/leases written))
+            [state effects] (allocation/taken-up written (update-vals found :found))]
+        (vreset! (:state alloc) state)
+        (doseq [[id {:keys [^Fd holder ^Fd asker found]}] found]
+          (if (allocation/lease state id)
+            (do (if (:held? found) (watch-holder! alloc id holder) (some-> holder .close))
+                (when asker (watch-asker! alloc id asker))
+                (when (:held? found) (guests/follow! alloc (allocation/lease state id))))
+            (run! #(.close ^Fd %) (filter some? [holder asker]))))
+        (run! #(attempt! alloc %) effects)))))
+
+(defn allocator
+  "An allocator that has handed nothing out yet. Takes :loop, :note (fn [level nil
+  text]), :book (`ontap.alloc.book/layout`), :boot-id, :hear (fn []: takes in what the
+  kernel has said up to now), :halt (fn [point nil]), :submit (fn [label task done]) and
+  :kernel, functions that block for the kernel, called in fresh threads:
+    :look (fn [Fd]), :make (fn [lease Fd-or-nil]), :delete and :there? (fn [lease]), see
+    `ontap.kernel.leases`; :guests, see `ontap.alloc.guests`."
+  [given]
+  (merge given
+         {:strangers (strangers/strangers (:loop given))
+          :state     (volatile! allocation/empty-state)
+          :handles   (volatile! {})
+          :replies   (volatile! {})
+          :came-with (volatile! {})
+          :tokens    (volatile! 0)
+          :lines     (volatile! {})
+          :gone      (volatile! #{})
+          :followed  (volatile! {})
+          :ports     (volatile! {})}))
+
+(defn close!
+  "Lets go of what is held; links and leases live on."
+  [{:keys [handles] :as alloc}]
+  (doseq [id (keys @handles)]
+    (guests/unfollow! alloc id false)
+    (run! #(close-held! alloc id %) [:holder :asker])))

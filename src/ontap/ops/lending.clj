@@ -1,0 +1,104 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.lending
+  "An allocator with the kernel under it: in ontapd, and in an `ontap up` that runs
+  services with descriptors and has no ontapd."
+  (:require [ontap.alloc.allocator :as allocator]
+            [ontap.alloc.book :as book]
+            [ontap.alloc.guests :as mirrored]
+            [ontap.kernel.guests :as guests]
+            [ontap.kernel.leases :as leases]
+            [ontap.kernel.taps :as taps]
+            [ontap.model.inventory :as inventory]
+            [ontap.ops.note :as note]
+            [ontap.ops.secret :as secret]
+            [ontap.run.halt :as halt]
+            [ontap.run.paths :as paths]
+            [ontap.run.work :as work])
+  (:import (ontap.sys Procs)))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private crew-size
+  "Links that are made at once: the kernel makes one at a time, what is around it is not."
+  4)
+
+(defn- host-key [env]
+  (delay (secret/host-key (paths/state-dir env (paths/caller)))))
+
+(defn- name-for-secret
+  "A link without a name has addresses that no other has, and that do not last."
+  [{:lease/keys [id name held link port]}]
+  (cond name           name
+        (= :host held) (str "host-link " link " " port)
+        :else          (str "lease " id)))
+
+(defn- kernel [key taps]
+  {:look   leases/look
+   :make   (fn [lease net]
+             (leases/make! lease net taps
+                           {:secret (secret/stable-secret @key (name-for-secret lease))
+                            :hwaddr (when (:lease/queues lease)
+                                      (secret/hwaddr @key (:lease/name lease)))}))
+   :delete #(leases/delete! % taps)
+   :there? #(leases/there? % taps)})
+
+(defn open!
+  "An allocator on `loop` that keeps its book in `dir` (made; its parent is there), with
+  what an earlier one left there taken up; `hear` (fn []) takes in what the kernel has
+  said. Nil when another process has that book. Blocks for the kernel."
+  [{:keys [loop dir env note hear]}]
+  (let [book (book/layout dir)]
+    (paths/make-dir! dir 0711)
+    (book/prepare! book)
+    (when-let [lock (book/lock! book)]
+      (let [taps  (taps/taps (:book/taps book))
+            alloc (allocator/allocator
+                   {:loop    loop
+                    :note    note
+                    :book    book
+                    :lock    lock
+                    :taps    taps
+                    :boot-id (Procs/bootId)
+                    :hear    hear
+                    :halt    halt/point!
+                    :submit  (let [crew (work/crew loop crew-size)] #(work/submit! crew %1 %2 %3))
+                    :kernel  (kernel (host-key env) taps)
+                    :guests  (guests/of taps)})]
+        (allocator/take-up! alloc)
+        alloc))))
+
+(defn close!
+  "Lets go of all; leases and their links live on. Without a lease of a link in the
+  namespace of the taps that namespace goes too."
+  [{:keys [taps state ^java.lang.AutoCloseable lock] :as alloc}]
+  (allocator/close! alloc)
+  (taps/close! taps (not-any? :lease/queues (vals (:alloc/leases @state))))
+  (.close lock))
+
+;; --- inside an `ontap up`
+
+(defn lend!
+  "Opens the allocator of the supervisor `sup` (see `ontap.ops.system`) when one of
+  `services` may need it, and tells it of their ports."
+  [{:keys [lender env paths] :as sup} services]
+  (when-let [ports (seq (keep #(when (:service/queues %) (:service/port %)) services))]
+    (when-not @lender
+      (vreset! lender (open! {:loop (:loop sup) :dir (str (:paths/dir paths) "/up") :env env
+                              :note note/line! :hear #((:hear sup) sup)})))
+    (allocator/dispatch! @lender [:ports (into {} (map (fn [p] [p {:port/name p}])) ports)])
+    (allocator/kernel-said! @lender [] (inventory/link-names @(:inventory sup)))))
+
+(defn own-address?
+  "Is the event about an address of our own network namespace?"
+  [{:event/keys [type] nsid :ns/id}]
+  (and (nil? nsid) (contains? #{:addr/new :addr/gone} type)))
+
+(defn hear!
+  "Tells the allocator of `sup`, if there is one, what the kernel `said`; nil when events
+  were lost."
+  [{:keys [lender inventory]} said]
+  (when-let [alloc @lender]
+    (allocator/kernel-said! alloc (or said []) (inventory/link-names @inventory))
+    (if (nil? said)
+      (allocator/look-again! alloc)
+      (when (some own-address? said) (mirrored/refuse-again! alloc)))))

@@ -1,0 +1,62 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.notify
+  "How ontapd says that it is ready, and what it is given by whoever starts it: a
+  newline on a descriptor (s6), READY=1 (sd_notify(3)), a file with its pid (Shepherd),
+  and listening sockets (sd_listen_fds(3))."
+  (:require [clojure.string :as str])
+  (:import (java.io IOException)
+           (java.nio.charset StandardCharsets)
+           (java.nio.file Files Path)
+           (ontap.sys Fd Io UnixSockets)))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private first-fd "SD_LISTEN_FDS_START." 3)
+
+(defn listen-fds
+  "Numbers of the sockets that `env` says were passed to the process `pid`."
+  [{:strs [LISTEN_FDS LISTEN_PID]} pid]
+  (let [n (some-> LISTEN_FDS parse-long)]
+    (when (and n (= (str pid) LISTEN_PID) (<= 1 n 1000))
+      (range first-fd (+ first-fd n)))))
+
+(defn open?
+  "Is descriptor `number` open?"
+  [number]
+  (try (some? (Files/readSymbolicLink (Path/of (str "/proc/self/fd/" number) (make-array String 0))))
+       (catch IOException _ false)))
+
+(defn port-of
+  "The name of the port that the listening socket `fd` is for, by its path, or nil."
+  [^Fd fd]
+  (when-let [path (UnixSockets/boundPath fd)]
+    (second (re-find #"/port\.([^/]+)$" path))))
+
+(defn given-sockets
+  "port -> the Fd of a listening socket for it, of the descriptors `numbers`. Throws with
+  :kind :exit for one that is none."
+  [numbers]
+  (into {} (for [n numbers]
+             (let [fd   (Fd/own (int n) (str "socket " n))
+                   port (when (UnixSockets/isPacketListener fd) (port-of fd))]
+               (when-not port
+                 (throw (ex-info (str "descriptor " n " of LISTEN_FDS should be a listening SOCK_SEQPACKET socket"
+                                      " called port.NAME")
+                                 {:kind :exit :status 100})))
+               [port fd]))))
+
+(defn- notify-socket! [path]
+  (with-open [fd (UnixSockets/connectDatagram path)]
+    (UnixSockets/send fd (.getBytes "READY=1\n" StandardCharsets/US_ASCII) [])))
+
+(defn ready!
+  "Says that this process is ready, by all the ways it was asked for: `fd` (a number),
+  `pid-file`, NOTIFY_SOCKET of `env`; the file last."
+  [{:keys [fd pid-file]} env]
+  (when fd
+    (with-open [out (Fd/own (int fd) "--ready-fd")]
+      (Io/writeAll out (.getBytes "\n" StandardCharsets/US_ASCII))))
+  (when-let [path (not-empty (get env "NOTIFY_SOCKET"))]
+    (when (str/starts-with? path "/") (notify-socket! path)))
+  (when pid-file
+    (Io/replace pid-file (.getBytes (str (Io/getpid) "\n") StandardCharsets/US_ASCII) 0644)))
