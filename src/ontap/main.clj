@@ -40,15 +40,31 @@
       (usage-error (str "`ontap " name "` does not take " (pr-str (nth arguments most)) "; usage: "
                         (help/usage command))))))
 
+(defn- at-dashes
+  "[words before \"--\", words after it], the latter nil when there is none."
+  [words]
+  (let [[before after] (split-with #(not= "--" %) words)]
+    [before (next after)]))
+
 (defn- run-command [{:keys [options run] :as command} words env]
-  (let [{opts :options :keys [arguments errors]}
+  (let [[words more] (if (:rest command) (at-dashes words) [words nil])
+        {opts :options :keys [arguments errors]}
         (tools-cli/parse-opts words (conj (vec options) table/help-option) :strict true)]
     (cond
       (:help opts) (do (println (help/command command)) 0)
       errors       (throw (option-error command (first errors)))
       :else        (do
+                     (when (and (:rest command) (empty? more))
+                       (throw (usage-error (str "`ontap " (:name command) "` needs -- and " (:rest command)
+                                                " after it; usage: " (help/usage command)))))
                      (some-> (arity-error command arguments) throw)
-                     ((requiring-resolve run) {:options opts :arguments arguments :env env})))))
+                     ((requiring-resolve run) {:options opts :arguments arguments :rest (vec more)
+                                               :words (into [(:name command)] words) :env env})))))
+
+(defn- lone-option?
+  "Is it an option that no command takes, all by itself? More than that is `attach`."
+  [word words]
+  (and (str/starts-with? word "-") (empty? words)))
 
 (defn run
   "Runs the command line `words` in `env` (a map of strings); the exit status. Throws
@@ -61,9 +77,11 @@
                                  (do (println (help/command c)) 0)
                                  (do (println help/top) 0))
     (= "--version" word)       (do (println (str "ontap " version)) 0)
-    (str/starts-with? word "-") (throw (usage-error (str "unknown option " word
-                                                         (near-text word ["--help" "--version"])
-                                                         "; `ontap --help` lists the commands")))
+    (lone-option? word words)  (throw (usage-error (str "unknown option " word
+                                                        (near-text word ["--help" "--version"])
+                                                        "; `ontap --help` lists the commands")))
+    ;; `ontap -t ipvtap PORT -- PROG`
+    (str/starts-with? word "-") (run-command (table/command "attach") (cons word words) env)
     :else
     (if-let [command (table/command word)]
       (run-command command words env)

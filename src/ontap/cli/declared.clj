@@ -5,7 +5,8 @@
   (:require [clojure.string :as str]
             [ontap.model.check :as check]
             [ontap.model.declaration :as declaration]
-            [ontap.model.mistake :as mistake])
+            [ontap.model.mistake :as mistake]
+            [ontap.model.port :as port])
   (:import (java.io File IOException)
            (java.nio.charset StandardCharsets)
            (java.nio.file Files NoSuchFileException AccessDeniedException)
@@ -58,19 +59,53 @@
       (throw (fail (str "unable to read " path ": "
                         (if (.isDirectory (File. path)) "it is a folder" (ex-message e))))))))
 
+(defn- mistaken
+  "The answer for `mistakes` of the file at `path`, whose form is `form`."
+  [path form mistakes]
+  {:mistakes (str "unable to use " path ": "
+                  (if (= 1 (count mistakes)) "1 mistake" (str (count mistakes) " mistakes"))
+                  "\n" (mistake/render mistakes path form))
+   :found    mistakes})
+
+(defn- read-with
+  "What `check` makes of the file at `path`."
+  [check path]
+  (let [read   (declaration/read-text (source path))
+        result (if (:mistakes read) read (check (:form read) (machine)))]
+    (if-let [mistakes (:mistakes result)]
+      (mistaken path (:form read) mistakes)
+      result)))
+
 (defn read-file
   "The services of the file at `path`: {:services [..] :ports {..}}, or {:mistakes
   text, :found [mistake ..]} with every mistake on a line of its own. Throws with
   :kind :exit when the file cannot be read."
   [path]
-  (let [read   (declaration/read-text (source path))
-        result (if (:mistakes read) read (check/check (:form read) (machine)))]
-    (if-let [mistakes (:mistakes result)]
-      {:mistakes (str "unable to use " path ": "
-                      (if (= 1 (count mistakes)) "1 mistake" (str (count mistakes) " mistakes"))
-                      "\n" (mistake/render mistakes path (:form read)))
-       :found    mistakes}
-      result)))
+  (read-with check/check path))
+
+(defn read-any
+  "As `read-file`; a file with :ports and without :services is one for ontapd, and well
+  too."
+  [path]
+  (read-with (fn [form facts]
+               (if (and (map? form) (contains? form :ports) (not (contains? form :services)))
+                 (check/check-ports form facts)
+                 (check/check form facts)))
+             path))
+
+(defn read-ports
+  "The ports of the file at `path`, {:ports {name port}}, or mistakes as `read-file`."
+  [path]
+  (read-with check/check-ports path))
+
+(defn ports-named
+  "The ports `names` with every default, {:ports {name port}}, or {:mistakes text}."
+  [names]
+  (let [facts   (machine)
+        answers (map #(port/of % facts) names)]
+    (if-let [bad (first (mapcat :mistakes answers))]
+      {:mistakes (str "unable to hand out links: " (mistake/line bad "port" nil))}
+      {:ports (zipmap names (map :value answers))})))
 
 (defn fail!
   "Throws the text of mistakes, with :kind :exit, 102."

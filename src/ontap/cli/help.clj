@@ -29,8 +29,8 @@
 
 (defn usage
   "One command and its arguments, on one line."
-  [{:keys [name args options]}]
-  (str/trimr (str "ontap " name (when (seq options) " [OPTIONS]") " " args)))
+  [{:keys [name args options] more :rest}]
+  (str/trimr (str "ontap " name (when (seq options) " [OPTIONS]") " " args (when more (str " -- " more)))))
 
 (defn command
   "The help of one command."
@@ -59,6 +59,7 @@
        (rows table/exit-codes 2)
        "\n\nEnvironment:\n"
        (rows [["ONTAP_RUNTIME_DIR" "run-time state; else /run/ontap for root, $XDG_RUNTIME_DIR/ontap for others"]
+              ["ONTAP_DAEMON_DIR" "the sockets of ontapd; else ONTAP_RUNTIME_DIR, else /run/ontap"]
               ["ONTAP_STATE_DIR" "the host key; else /var/lib/ontap for root, ~/.local/state/ontap for others"]
               ["ONTAP_DEBUG" "set it to see the stack trace of a bug"]
               ["ONTAP_NETLINK_DEBUG" "set it to 1 to see netlink messages, decoded"]] 2)))

@@ -58,15 +58,17 @@
   "Prints what would be made of a file's services, and what is missing here for it; or
   every mistake. Touches nothing."
   [{:keys [arguments options]}]
-  (let [{:keys [services mistakes found]} (declared/read-file (first arguments))
+  (let [{:keys [services ports mistakes found]} (declared/read-any (first arguments))
         edn? (= "edn" (:format options))]
     (when mistakes
       (when edn? (prn {:mistakes found}))
       (declared/fail! mistakes))
     (let [plan ((requiring-resolve 'ontap.model.plan/of) services)]
       (if edn?
-        (prn plan)
-        (lines! (concat ((requiring-resolve 'ontap.model.plan/words) plan) (here services)))))
+        (prn (if (seq services) plan ports))
+        (lines! (concat (when (seq ports) ((requiring-resolve 'ontap.model.port/words) ports))
+                        ((requiring-resolve 'ontap.model.plan/words) plan)
+                        (here services)))))
     0))
 
 (defn status

@@ -3,7 +3,8 @@
   "The one table of commands: help, errors and the running of each come from it.
 
   A command: :name, :args (as shown after the name), :doc (one sentence), :about
-  (paragraphs, optional), :options (of clojure.tools.cli), :arity [least most], :run
+  (paragraphs, optional), :options (of clojure.tools.cli), :arity [least most], :rest
+  (what stands after \"--\", for those that run a program), :run
   (a symbol: a function of {:options :arguments :env} that returns an exit status).
   Namespaces are loaded when they are run, so that one command does not pay for
   another.")
@@ -28,6 +29,12 @@
    :default "text" :default-desc "text"
    :validate [#{"text" "edn"} "should be text or edn"]])
 
+(def ^:private verbosity-option
+  [nil "--verbosity LEVEL" "debug, info (else), warning or error"
+   :validate [#{"debug" "info" "warning" "error"} "should be debug, info, warning or error"]])
+
+(def ^:private types ["ipvlan" "ipvtap" "macvlan" "macvtap" "tap"])
+
 (def commands
   "Every command, in the order of the help."
   [{:name "up" :args "FILE" :arity [1 1]
@@ -43,6 +50,7 @@
     :options [] :run 'ontap.cli.run/exec}
    {:name "check" :args "FILE" :arity [1 1]
     :doc "Show what would be made, or every mistake of FILE; nothing is done"
+    :about ["FILE is for `ontap up`, or, with :ports and without :services, for ontapd."]
     :options [format-option] :run 'ontap.cli.run/check}
    {:name "status" :args "[NAME…]" :arity [0 nil]
     :doc "Show the services of the running `ontap up`: state, since when, pid, user, link, addresses"
@@ -66,6 +74,37 @@
               ["-n" "--lines N" "Only the last N lines"
                :parse-fn parse-long :validate [#(and % (not (neg? %))) "should be a number, 0 or more"]]]
     :run 'ontap.cli.run/logs}
+   {:name "attach" :args "PORT" :arity [1 1] :rest "PROG ARGS…"
+    :doc "Take a link of PORT from ontapd and become PROG with it; `ontap -t …` is the same"
+    :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it; for ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
+            "PROG finds ONTAP_IFNAME, ONTAP_HWADDR and ONTAP_MTU in its environment, for the types of VMs ONTAP_FD0 and so on, a descriptor for each queue, and ONTAP_LEASE_FD where the link ends with the last copy of that descriptor."]
+    :options [["-t" "--type TYPE" "ipvlan, ipvtap, macvlan, macvtap or tap"
+               :validate [(set types) "should be ipvlan, ipvtap, macvlan, macvtap or tap"]]
+              ["-m" "--queues N" "Queues of a tap, so descriptors" :parse-fn parse-long
+               :validate [#(and % (<= 1 % 64)) "should be a number from 1 to 64"]]
+              [nil "--name NAME" "The link's name, for stable addresses too"]
+              [nil "--link NAME" "What the link is called inside; else eth0"]
+              [nil "--mode MODE" "l2, l3 or l3s; bridge, private or vepa"]
+              [nil "--netns NETNS" "A namespace: a path, or a name of /run/netns"]
+              [nil "--keep" "The link outlives PROG, until `ontap release`"]
+              verbosity-option]
+    :run 'ontap.cli.lend/attach}
+   {:name "daemon" :args "[PORT…]" :arity [0 nil]
+    :doc "Hand out links on ports, as `ontapd` does"
+    :about ["For each port there is a socket, /run/ontap/port.PORT. Without a configuration the members of its group (kvm, where there is one) may take ipvtap, macvtap and tap, and ipvlan into namespaces of their own, 16 each. SIGHUP reads the configuration again; SIGTERM ends the daemon, and links live on."
+            "It gives up all capabilities but those it needs; README.md (\"ontapd\") lists them."]
+    :options [["-c" "--config FILE" "The ports and who may have what, in EDN"]
+              [nil "--ready-fd N" "Write a newline there when ready" :parse-fn parse-long
+               :validate [#(and % (<= 1 % 1023)) "should be the number of a descriptor"]]
+              [nil "--pid-file FILE" "Write the pid there when ready"]
+              verbosity-option]
+    :run 'ontap.cli.lend/daemon}
+   {:name "leases" :args "[PORT]" :arity [0 1]
+    :doc "Show the links that ontapd has handed out to you; for root: all"
+    :options [format-option] :run 'ontap.cli.lend/leases}
+   {:name "release" :args "ID" :arity [1 1]
+    :doc "End a lease of ontapd; return once its link is gone"
+    :options [] :run 'ontap.cli.lend/release}
    {:name "demo" :args "" :arity [0 0]
     :doc "Show all of it on a LAN of its own, touching nothing of the machine"
     :options [] :run 'ontap.cli.run/demo}])

@@ -124,18 +124,27 @@
 (s/def :attachment/net any?) ; a descriptor of the shell's, or nil: nothing of it is known here
 (s/def :attachment/uts any?)
 (s/def :attachment/netns (s/nilable ::namespace))
+(s/def :attachment/netns-id :ns/id)
 (s/def :attachment/nsid :ns/id)
-(s/def :attachment/index :link/index)
+(s/def :attachment/index (s/nilable :link/index)) ; nil: where we do not see it
 (s/def :attachment/link :service/link)
 (s/def :attachment/kind :service/type)
 (s/def :attachment/addresses (s/coll-of ::address :kind vector?))
 (s/def :attachment/usable? boolean?)
+(s/def :grant/lease map?) ; as far as it was told
+(s/def :grant/queues (s/coll-of any? :kind vector?)) ; descriptors of the shell's
+(s/def :grant/holder any?)
+(s/def :grant/from (s/or :here #{:here} :ontapd (s/map-of #{:path :pid} any?)))
+(s/def :attachment/grant
+  (s/and (s/keys :req [:grant/lease :grant/from] :opt [:grant/queues :grant/holder])
+         (only [:grant/lease :grant/from :grant/queues :grant/holder])))
 
 (s/def ::attachment
-  (s/and (s/keys :req [:attachment/nsid :attachment/index :attachment/link :attachment/kind]
-                 :opt [:attachment/net :attachment/uts :attachment/netns :attachment/addresses :attachment/usable?])
+  (s/and (s/keys :req [:attachment/nsid :attachment/index :attachment/kind]
+                 :opt [:attachment/link :attachment/net :attachment/uts :attachment/netns :attachment/netns-id
+                       :attachment/grant :attachment/addresses :attachment/usable?])
          (only [:attachment/nsid :attachment/index :attachment/link :attachment/kind :attachment/net :attachment/uts
-                :attachment/netns :attachment/addresses :attachment/usable?])))
+                :attachment/netns :attachment/netns-id :attachment/grant :attachment/addresses :attachment/usable?])))
 
 (s/def :identity/uid nat-int?)
 (s/def :identity/gid nat-int?)

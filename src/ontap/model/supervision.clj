@@ -52,7 +52,7 @@
    :restart       {:service 'declaration}
    :go            nil
    :attached      {:usable? 'boolean}
-   :attach-failed {:reason 'string :wait? 'boolean}
+   :attach-failed {:reason 'string :wait? 'boolean :later? 'boolean}
    :addressed     nil
    :address-late  nil
    :address-refused {:reason 'string}
@@ -216,11 +216,15 @@
                       (effect [:timer :address
                                (+ now (-> s :service :service/address-timeout-ms))]))))
 
-(defn- attach-failed [s {:keys [reason wait?]} now]
+(def ^:private later-ms "When ontapd is asked again." 1000)
+
+(defn- attach-failed [s {:keys [reason wait? later?]} now]
   (let [s (assoc s :sup/reason reason)]
     (cond
       (unwanted? s) (rest-down s now)
       wait?         (enter s :waiting now)
+      ;; whoever hands links out cannot now: no failure of the service
+      later?        (-> s (enter :backoff now) (effect [:timer :retry (+ now later-ms)]))
       :else         (-> s (effect [:note :warning reason]) (ended now)))))
 
 (defn- addressed [s _ now] (-> s (effect [:cancel :address]) (launch now)))

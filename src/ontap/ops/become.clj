@@ -4,10 +4,11 @@
   left: what Shepherd, systemd or s6 runs and supervises."
   (:require [clojure.string :as str]
             [ontap.kernel.events :as events]
-            [ontap.kernel.links :as links]
             [ontap.model.addressing :as addressing]
             [ontap.ops.note :as note]
+            [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
+            [ontap.run.granted :as granted]
             [ontap.run.launch :as launch]
             [ontap.run.paths :as paths])
   (:import (java.nio.file Files Path)
@@ -109,12 +110,17 @@
      "ontap-exec"
      (fn []
        (try
-         (await-port! service)
-         (let [{:attachment/keys [net uts] :as attachment} (links/attach! service secret)]
+         (when-not (provider/socket-of env (:service/port service))
+           (await-port! service))
+         (let [{:attachment/keys [net uts grant] :as attachment}
+               (provider/attach! env service secret (constantly nil))]
            (run! #(.close ^Fd %) (filter some? [net uts]))
            (await-address! service attachment)
-           (let [input (Io/open "/dev/null" Io/O_RDONLY 0)]
-             (launch/become! service (update (promised service env) :fds
-                                             merge {(int 0) input}))))
+           (let [input   (Io/open "/dev/null" Io/O_RDONLY 0)
+                 ready   (promised service env)
+                 granted (granted/promised grant (keys (:fds ready)))]
+             (launch/become! service
+                             {:fds       (merge {(int 0) input} (:fds ready) (:fds granted))
+                              :extra-env (merge (:extra-env ready) (:env granted))})))
          (catch Throwable t
            (throw (refused service t))))))))

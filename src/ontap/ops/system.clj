@@ -9,7 +9,9 @@
             [ontap.model.supervision :as supervision]
             [ontap.model.world :as world]
             [ontap.ops.control :as control]
+            [ontap.ops.lending :as lending]
             [ontap.ops.note :as note]
+            [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
             [ontap.run.adopt :as adopt]
             [ontap.run.cgroup :as cgroup]
@@ -17,8 +19,9 @@
             [ontap.run.paths :as paths]
             [ontap.run.record :as record]
             [ontap.run.supervisor :as supervisor])
-  (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Procs SignalQueue Signals
+  (:import (java.nio.file Files Path)
+           (ontap.rtnl RtnlMonitor)
+           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Inotify Inotify$Event Io Procs SignalQueue Signals
                       SysException)))
 
 (set! *warn-on-reflection* true)
@@ -117,7 +120,8 @@
                                            {:mistakes (ex-message e)}))]
     (if mistakes
       (reply! {:ok? false :status 102 :message mistakes})
-      (let [{:keys [gone changed new same]} (supervisor/reload! sup services)
+      (let [_ (lending/lend! sup services)
+            {:keys [gone changed new same]} (supervisor/reload! sup services)
             summary {:stopped gone
                      :changed (mapv :service/name changed)
                      :started (mapv :service/name new)
@@ -168,8 +172,10 @@
   (loop []
     (when-let [said (seq (events/receive monitor))]
       (if (some #(= :event/overflow (:event/type %)) said)
-        (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
-        (supervisor/kernel-said! sup said))
+        (do (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
+            (lending/hear! sup nil))
+        (do (supervisor/kernel-said! sup said)
+            (lending/hear! sup said)))
       (recur))))
 
 (defn- listen-to-kernel! [sup ^RtnlMonitor monitor]
@@ -204,18 +210,29 @@
                   (shut-down! sup))
                 (recur)))))))
 
+(defn- listen-to-ontapd!
+  "Ports of an ontapd come and go with their sockets. A folder that is not there yet, or
+  not ours to read, is not watched."
+  [{:keys [env watches ^Inotify inotify] :as sup}]
+  (let [dir (paths/daemon-dir env)]
+    (when (Files/isReadable (Path/of dir (make-array String 0)))
+      (vswap! watches assoc
+              (.watch inotify dir (bit-or Inotify/IN_CREATE Inotify/IN_DELETE Inotify/IN_MOVED_TO))
+              (fn [^Inotify$Event e]
+                (when (some-> (.name e) (str/starts-with? "port.")) (supervisor/ports-changed! sup)))))))
+
 (defn- tidy-later!
   "One collection after the start: JNA's start-up garbage holds a thread that wakes
   every 30 s."
   [^EventLoop loop]
   (.at loop (+ (Clock/boottimeNanos) 5000000000) #(System/gc)))
 
-(defn- kernel [env]
+(defn- kernel [env alloc]
   (let [key (delay (secret/host-key (paths/state-dir env (paths/caller))))]
-    {:attach       links/attach!
-     :remove       links/remove!
+    {:attach       #(provider/attach! env %1 %2 alloc)
+     :remove       #(provider/remove! alloc %)
      :remove-stale links/remove-stale!
-     :find         links/find-attachment
+     :find         #(provider/find-attachment env alloc %1 %2)
      :secret       #(secret/stable-secret @key %)}))
 
 (defn up!
@@ -236,9 +253,13 @@
                 loop    (EventLoop. (fn [^Throwable t]
                                       (note/line! :error nil (str "bug: " t))
                                       (when (get env "ONTAP_DEBUG") (.printStackTrace t))))]
-      (let [sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
+      (let [lender (volatile! nil)
+            sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
                                          :note note/line! :base (cgroup/base)
-                                         :crew-size 4 :kernel (kernel env)})
+                                         :crew-size 4 :kernel (kernel env (fn [] @lender))
+                                         :more-ports #(provider/ports env)})
+                       :lender   lender
+                       :env      env
                        :declared declared
                        :hear     (fn [sup] (hear! sup monitor))
                        :leaving? (volatile! false))
@@ -249,15 +270,18 @@
           (doseq [{:keys [why] path :unreadable} unreadable]
             (note/line! :warning nil (str "unable to use " path ": " why)))
           (supervisor/kernel-is! sup (events/snapshot []))
+          (lending/lend! sup (concat services (map :record/service records)))
           (adopt/adopt! sup records)
           (when (seq records)
             (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
           (listen-to-kernel! sup monitor)
           (listen-to-signals! sup signals)
+          (listen-to-ontapd! sup)
           (supervisor/reload! sup services)
           (when ready! (ready!))
           (tidy-later! loop)
           (.run loop)
           (end-control!)
+          (some-> @lender lending/close!)
           (supervisor/close! sup)
           0)))))

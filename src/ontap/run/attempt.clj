@@ -4,6 +4,7 @@
   in threads of their own; then its process is followed."
   (:require [ontap.model.inventory :as inventory]
             [ontap.run.cgroup :as cgroup]
+            [ontap.run.granted :as granted]
             [ontap.run.halt :as halt]
             [ontap.run.launch :as launch]
             [ontap.run.log-watch :as log-watch]
@@ -18,11 +19,11 @@
 (set! *warn-on-reflection* true)
 
 (defn failure
-  "What a person is told of throwable `t`: {:reason text :wait? boolean}."
+  "What a person is told of throwable `t`: {:reason text :wait? boolean :later? boolean}."
   [^Throwable t]
   (if (or (ex-data t) (instance? SysException t))
-    {:reason (ex-message t) :wait? (:wait? (ex-data t) false)}
-    {:reason (str "bug: " t) :wait? false}))
+    {:reason (ex-message t) :wait? (:wait? (ex-data t) false) :later? (:later? (ex-data t) false)}
+    {:reason (str "bug: " t) :wait? false :later? false}))
 
 ;; --- attach
 
@@ -51,13 +52,16 @@
            ((:look sup) name)))))))
 
 (defn close-namespaces!
-  "Lets go of the namespaces of `name`: from now on only its processes keep them."
+  "Lets go of the namespaces and the link of `name`: from now on only its processes keep
+  them."
   [sup name]
-  (let [{:attachment/keys [net uts] :as attachment} (:attachment (parts/handle sup name))]
+  (let [{:attachment/keys [net uts grant] :as attachment} (:attachment (parts/handle sup name))]
     (run! #(.close ^Fd %) (filter some? [net uts]))
+    (granted/close! grant)
     (when attachment
       (parts/hold! sup name :attachment
-                   (dissoc attachment :attachment/net :attachment/uts)))))
+                   (cond-> (dissoc attachment :attachment/net :attachment/uts)
+                     grant (update :attachment/grant select-keys [:grant/lease :grant/from]))))))
 
 ;; --- follow
 
@@ -123,7 +127,8 @@
   [{:keys [paths base] :as sup} {:keys [service] :as s} {:keys [attachment identity]}]
   (let [name     (:service/name service)
         promised (readiness/promise! paths service)
-        fds      (open-all paths service identity (:fds promised))
+        granted  (granted/promised (:attachment/grant attachment) (keys (:fds promised)))
+        fds      (open-all paths service identity (merge (:fds promised) (:fds granted)))
         cgroup   (when base
                    (cgroup/make! base (str name "-" (Io/getpid) "-" (:sup/generation s))))
         write!   (fn [phase {:keys [pid ticks]}]
@@ -138,7 +143,7 @@
       (-> (launch/spawn! service attachment
                          {:identity  identity
                           :fds       fds
-                          :extra-env (:env promised)
+                          :extra-env (merge (:env promised) (:env granted))
                           ;; in a namespace of its own what it forks before it is in
                           ;; the group is found; in a shared one there must be none
                           :procs     (when (and cgroup (nil? (:attachment/netns attachment)))

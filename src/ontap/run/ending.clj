@@ -24,20 +24,30 @@
                   (when error (parts/note! sup :warning name (.getMessage error)))
                   (then))))
 
+(defn- and-release
+  "What comes after a namespace has ended: a link that was handed out and lives
+  elsewhere is given back."
+  [sup name {:attachment/keys [grant] :as attachment} then]
+  (if (and grant (not= :namespace (-> grant :grant/lease :lease/held)))
+    #(remove-link! sup name attachment then)
+    then))
+
 (defn- await-link-end!
-  "Calls `then` once the link of `name` is gone: with the namespace of its own, of
+  "Calls `done` once the link of `name` is gone: with the namespace of its own, of
   which RTM_DELNSID tells, or removed by us."
-  [sup name then]
-  (let [{:keys [attachment ns-ended?]} (parts/handle sup name)]
+  [sup name done]
+  (let [{:keys [attachment ns-ended?]} (parts/handle sup name)
+        {:attachment/keys [index netns netns-id]} attachment
+        then (and-release sup name attachment done)]
     (cond
-      (or (nil? (:attachment/index attachment)) ns-ended?) (then)
-      (nil? (:attachment/netns attachment))               (remove-link! sup name attachment then)
+      (or ns-ended? (not (or index netns-id))) (then)
+      (not (and netns netns-id))               (remove-link! sup name attachment done)
       :else
       (let [limit (.at ^EventLoop (:loop sup)
                        (* 1000000 (+ (parts/now-ms) namespace-end-limit-ms))
                        (fn []
                          (parts/drop! sup name :on-ns-end)
-                         (remove-link! sup name attachment then)))]
+                         (remove-link! sup name attachment done)))]
         (parts/hold! sup name :on-ns-end
                      (fn []
                        (parts/drop! sup name :on-ns-end)
@@ -48,7 +58,7 @@
   "RTM_DELNSID for `nsid`: tells the run whose own namespace it was."
   [sup nsid]
   (doseq [[name {:keys [attachment on-ns-end]}] @(:handles sup)
-          :when (and (:attachment/netns attachment) (= nsid (:attachment/nsid attachment)))]
+          :when (and (:attachment/netns attachment) (= nsid (:attachment/netns-id attachment)))]
     (parts/hold! sup name :ns-ended? true)
     (when on-ns-end (on-ns-end))))
 

@@ -102,7 +102,10 @@
   (Io/chdir dir)
   (Io/umask (int umask)))
 
-(defn- tool [name]
+(defn tool
+  "The path of a program of util-linux or the shell that everything here relies on. Throws
+  with :reason ::refused when it is not there."
+  [name]
   (or (Executables/find name (str workload/guix-path ":" workload/default-path))
       (Executables/find name (or (System/getenv "PATH") ""))
       (throw (refused (str "unable to find " name " (prlimit and setpriv are in util-linux)")))))

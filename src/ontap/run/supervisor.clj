@@ -192,8 +192,10 @@
     :ns/gone (ending/namespace-ended! sup (:ns/id event))
     nil))
 
-(defn- ports-changed! [sup]
-  (let [names (inventory/link-names @(:inventory sup))]
+(defn ports-changed!
+  "Looks again at which ports there are."
+  [sup]
+  (let [names (into (inventory/link-names @(:inventory sup)) ((:more-ports sup)))]
     (when-not (= names (:world/ports @(:world sup)))
       (vswap! (:world sup) assoc :world/ports names)
       (settled! sup))))
@@ -231,7 +233,8 @@
 ;; --- making one, and what is asked of it
 
 (defn make
-  "A supervisor that runs nothing yet. Takes :loop, :paths, :boot-id, :note (fn
+  "A supervisor that runs nothing yet. Takes :more-ports (fn []: names of ports that are
+  not links of our own namespace), :loop, :paths, :boot-id, :note (fn
   [level name text]), :base (the control group to make groups in, or nil),
   :crew-size, :hear (fn [sup]: takes in what the kernel has said up to now) and
   :kernel {:attach (fn [service secret]) -> attachment, blocking, in the service's
@@ -240,7 +243,7 @@
   [{:keys [^EventLoop loop crew-size] :as given}]
   (let [inotify (Inotify.)
         watches (volatile! {})
-        made    (merge given
+        made    (merge {:more-ports (constantly #{})} given
                        {:world     (volatile! {:world/services {} :world/ports #{}
                                                :world/leaving {}})
                         :handles   (volatile! {})

@@ -59,7 +59,7 @@
              (lan!)
              (with-open [monitor (events/open-monitor)]
                (let [before     (events/snapshot [])
-                     attachment (links/attach! web (byte-array 16))]
+                     attachment (links/attach! web (byte-array 16) nil)]
                  (run! #(some-> ^Fd % .close) ((juxt :attachment/net :attachment/uts) attachment))
                  {:news (events/receive monitor) :before before :attachment attachment}))))
           seen (reduce inventory/fold inventory/empty-inventory (concat before news))

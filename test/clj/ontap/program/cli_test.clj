@@ -52,7 +52,7 @@
         (is (str/includes? (first (str/split-lines out)) args) out)
         (is (str/includes? (str/replace out #"\s+" " ") doc) "with what it does")
         (doseq [[short long] (conj (vec options) table/help-option)]
-          (is (re-find (re-pattern (str "(?m)^  " short ", " (Pattern/quote long) "  +\\S")) out)
+          (is (re-find (re-pattern (str "(?m)^  " (if short (str short ", ") "    ") (Pattern/quote long) "  +\\S")) out)
               (str "with option " short ", " long ", and what it does:\n" out)))
         (is (every? #(<= (count %) 80) (str/split-lines out)) "in lines of 80 characters")
         (assert-clean [name "--help"] said)))

@@ -1,0 +1,72 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.cli.lend
+  "The commands of ontapd and its clients, once their words are parsed; see
+  `ontap.cli.run`."
+  (:require [ontap.cli.declared :as declared]))
+
+(set! *warn-on-reflection* true)
+
+(defn- usage-error [text] (ex-info text {:kind :exit :status 100}))
+
+(defn- request
+  "The request that the options of `attach` make."
+  [{:keys [type queues name link mode netns keep]}]
+  (let [tap? (contains? #{"ipvtap" "macvtap" "tap"} type)
+        only (fn [option text] (usage-error (str "--" option " is for " text ", not for " type)))]
+    (cond
+      (nil? type) (throw (usage-error "`ontap attach` needs -t TYPE: ipvlan, ipvtap, macvlan, macvtap or tap"))
+      (and queues (not tap?)) (throw (only "queues" "ipvtap, macvtap and tap"))
+      (and link tap?)         (throw (only "link" "ipvlan and macvlan"))
+      (and netns tap?)        (throw (only "netns" "ipvlan and macvlan"))
+      (and keep (not tap?) (not netns))
+      (throw (usage-error "--keep needs --netns for ipvlan and macvlan: a link goes with PROG's own namespace")))
+    {:request/type type :request/name name :request/queues queues :request/link link
+     :request/mode mode :request/setup :slaac :request/keep? (boolean keep)
+     :request/lease (when-not tap? (if netns :holder :namespace))}))
+
+(defn attach
+  "Takes a link and becomes a program: returns only by throwing."
+  [{:keys [options arguments env] argv :rest}]
+  ((requiring-resolve 'ontap.ops.attach/attach!)
+   {:target    (first arguments)
+    :argv      argv
+    :env       env
+    :netns     (:netns options)
+    :verbosity (keyword (:verbosity options "info"))
+    :request   (request options)}))
+
+(defn daemon
+  "Hands out links until it is told to stop. Blocks."
+  [{:keys [options arguments env words]}]
+  (let [{:keys [config ready-fd pid-file verbosity]} options]
+    (cond
+      (and config (seq arguments))
+      (throw (usage-error (str "--config " config " names the ports; " (first arguments) " should be left out")))
+      (not (or config (seq arguments)))
+      (throw (usage-error "`ontap daemon` needs the names of ports, or --config FILE")))
+    ((requiring-resolve 'ontap.ops.daemon/serve!)
+     {:configured #(if config (declared/read-ports config) (declared/ports-named arguments))
+      :env        env
+      :ready      {:fd ready-fd :pid-file pid-file}
+      :verbosity  (keyword (or verbosity "info"))
+      :words      words})))
+
+(defn leases
+  "Prints the leases that the caller may see."
+  [{:keys [options arguments env]}]
+  (let [all ((requiring-resolve 'ontap.ops.leases/all) env (first arguments))]
+    (cond
+      (= "edn" (:format options)) (prn (vec all))
+      (empty? all)                (println "no leases")
+      :else (run! println ((requiring-resolve 'ontap.ops.leases/table) all (System/currentTimeMillis))))
+    0))
+
+(defn release
+  "Ends a lease. Blocks until its link is gone."
+  [{:keys [arguments env]}]
+  (let [id (parse-long (first arguments))]
+    (when-not id
+      (throw (usage-error (str "`ontap release` needs the id of a lease, a number; is " (pr-str (first arguments))
+                               "; `ontap leases` shows them"))))
+    ((requiring-resolve 'ontap.ops.leases/release!) env id)
+    0))
