@@ -8,7 +8,8 @@
 ;;;
 ;;; As root more is tested: links and namespaces.  With --pure it is this and nothing else of the
 ;;; machine.  Libraries come by way of Maven, which wants a network the first time.  There is no
-;;; package of a user-mode Linux: the test that boots one is skipped, and says so.
+;;; package of a user-mode Linux: the tests that boot one are skipped, and say so; so are those of VMs,
+;;; unless VM_KERNEL and VM_MODULES name a kernel (test/harness/vm/guest).
 ;;;
 ;;; One JDK only, the oldest supported: two would have their programs under the same names.  A newer
 ;;; one whose folder JAVA_HOME names is tested as well.
@@ -19,6 +20,7 @@
  '(;; To build.
    "openjdk@17:jdk"
    "maven"
+   "gcc-toolchain"                      ;clients of the tests
 
    ;; To make networks and workloads, and to watch them.
    "iproute2"
@@ -31,6 +33,9 @@
    "jq"
    "perl"
    "kmod"
+   "dnsmasq"
+   "qemu-minimal"
+   "execline"                           ;bin/runvm
 
    ;; What the scripts are written in.
    "bash-minimal"

@@ -22,11 +22,11 @@
 (def ^:private rooms
   "room -> the rooms it may require, beside itself, and the Java rooms it may import from."
   {"model"   {:knows #{}                                         :java #{}}
-   "kernel"  {:knows #{"model"}                                  :java #{"sys" "netlink" "rtnl" "ndp"}}
+   "kernel"  {:knows #{"model"}                                  :java #{"sys" "netlink" "rtnl" "ndp" "frames"}}
    "publish" {:knows #{"model"}                                  :java #{"sys" "dns" "mdns"}}
    "alloc"   {:knows #{"model"}                                  :java #{"sys"}}
    "run"     {:knows #{"model"}                                  :java #{"sys"}}
-   "ops"     {:knows #{"model" "kernel" "publish" "alloc" "run"} :java #{"sys" "netlink" "rtnl" "ndp"}}
+   "ops"     {:knows #{"model" "kernel" "publish" "alloc" "run"} :java #{"sys" "netlink" "rtnl" "ndp" "frames"}}
    ;; run: only where a running `ontap up` is found
    "cli"     {:knows #{"model" "ops" "run"}                      :java #{"sys"}}
    "main"    {:knows #{"model" "cli"}                            :java #{"sys"}}})
@@ -100,7 +100,7 @@
   "Java room -> the Java rooms it may know."
   {"sys" #{}, "netlink" #{"sys"}, "rtnl" #{"netlink" "sys"},
    "ndp" #{"rtnl" "sys"}, "dhcp4" #{"sys"}, "dns" #{"sys"},
-   "mdns" #{"sys"}, "bpf" #{"sys"}
+   "mdns" #{"sys"}, "bpf" #{"sys"}, "frames" #{"sys"}
    ;; runs from one copied class file
    "demo" #{}})
 
@@ -208,7 +208,8 @@
 
 (def ^:private data-keys
   "The namespaces of the keys of what goes between rooms."
-  #{"service" "mistake" "plan" "sup" "world" "event" "link" "addr" "ns" "inv" "attachment" "identity" "record" "paths"})
+  #{"service" "mistake" "plan" "sup" "world" "event" "link" "addr" "ns" "inv" "attachment" "identity" "record" "paths"
+    "port" "rule" "peer" "request" "refusal" "lease" "message" "grant" "alloc" "ask" "net" "book" "seen" "mirror"})
 
 (defn- told
   "The qualified keys of these namespaces that doc/data.md names."

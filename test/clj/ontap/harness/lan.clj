@@ -23,11 +23,11 @@
 (defn spawn
   "Starts `words` and returns {:process :pid :lines}: :lines is a queue of what it
   writes to standard output and error, line by line, then :end. Options: :env a map
-  of variables, :dir."
-  [{:keys [env dir]} & words]
+  of variables, :dir, :input? whether its standard input is a pipe of ours."
+  [{:keys [env dir input?]} & words]
   (let [builder (doto (ProcessBuilder. ^java.util.List (mapv str words))
-                  (.redirectErrorStream true)
-                  (.redirectInput (io/file "/dev/null")))
+                  (.redirectErrorStream true))
+        _       (when-not input? (.redirectInput builder (io/file "/dev/null")))
         _       (when dir (.directory builder (io/file dir)))
         _       (doseq [[k v] env] (.put (.environment builder) k (str v)))
         process (.start builder)
