@@ -10,22 +10,13 @@
             [ontap.ops.lending :as lending]
             [ontap.ops.note :as note]
             [ontap.ops.notify :as notify]
+            [ontap.ops.process :as process]
             [ontap.ops.privileges :as privileges]
             [ontap.run.paths :as paths])
   (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler Io Limits Limits$Limit SignalQueue Signals SysException)))
+           (ontap.sys Io Limits Limits$Limit)))
 
 (set! *warn-on-reflection* true)
-
-(defn- exit [status text] (ex-info text {:kind :exit :status status}))
-
-(defn- open-monitor ^RtnlMonitor []
-  (try
-    (events/open-monitor)
-    (catch SysException e
-      (throw (if (contains? #{Errno/EPERM Errno/EACCES} (.errno e))
-               (exit 111 "unable to hand out links: this takes root")
-               e)))))
 
 ;; --- what the kernel says
 
@@ -73,21 +64,6 @@
 
 ;; --- a life
 
-(defn- listen-to-signals! [{:keys [^SignalQueue signals] :as it}]
-  (.add ^EventLoop (:loop it) (.fd signals) EventLoop/EPOLLIN
-        (reify EventLoop$Handler
-          (ready [_ _]
-            (loop []
-              (when-let [signal (.poll signals)]
-                (if (= "HUP" signal) (reload! it) (.stop ^EventLoop (:loop it)))
-                (recur)))))))
-
-(defn- tidy-later!
-  "One collection after the start: JNA's start-up garbage holds a thread that wakes
-  every 30 s."
-  [^EventLoop loop]
-  (.at loop (+ (Clock/boottimeNanos) 5000000000) #(System/gc)))
-
 (defn- noted
   "Notes from `least` on: :debug :info :warning :error."
   [least]
@@ -110,18 +86,16 @@
 (defn- serve-until-told!
   [{:keys [configured env ready verbosity numbers]} dir]
   (let [{:keys [ports mistakes]} (configured)
-        _     (when mistakes (throw (exit 102 mistakes)))
+        _     (when mistakes (throw (process/exit 102 mistakes)))
         given (notify/given-sockets numbers)
         note  (noted verbosity)]
-    (with-open [monitor (open-monitor)
-                signals (Signals/on (into-array String ["TERM" "INT" "HUP"]))
-                loop    (EventLoop. (fn [^Throwable t]
-                                      (note/line! :error nil (str "bug: " t))
-                                      (when (get env "ONTAP_DEBUG") (.printStackTrace t))))]
+    (with-open [monitor (process/open-monitor "unable to hand out links: this takes root")
+                signals (process/signals)
+                loop    (process/event-loop env)]
       (let [self  (volatile! nil)
             alloc (or (lending/open! {:loop loop :dir dir :env env :note note
                                       :hear #(some-> @self hear!)})
-                      (throw (exit 111 (str "unable to run: another ontapd runs in " dir
+                      (throw (process/exit 111 (str "unable to run: another ontapd runs in " dir
                                             "; ONTAP_RUNTIME_DIR=DIR gives this one a folder of its own"))))
             it    {:loop loop :monitor monitor :signals signals :alloc alloc :configured configured
                    :inventory (volatile! inventory/empty-inventory)
@@ -130,12 +104,11 @@
         (vswap! (:inventory it) #(reduce inventory/fold % (links-only (events/snapshot []))))
         (allocator/kernel-said! alloc [] (inventory/link-names @(:inventory it)))
         (configure! it ports given)
-        (.add loop (.fd ^RtnlMonitor monitor) EventLoop/EPOLLIN
-              (reify EventLoop$Handler (ready [_ _] (hear! it))))
-        (listen-to-signals! it)
+        (process/on-kernel! loop monitor #(hear! it))
+        (process/on-signals! loop signals #(reload! it) #(.stop loop))
         (notify/ready! ready env)
         (note :info nil (str "hands out links of " (port-words ports)))
-        (tidy-later! loop)
+        (process/tidy-later! loop)
         (.run loop)
         (daemon/close! (:daemon it))
         (lending/close! alloc)
@@ -151,7 +124,7 @@
   (let [numbers (notify/listen-fds env (Io/getpid))
         kept    (cond-> (vec numbers) (:fd ready) (conj (:fd ready)))]
     (when-let [closed (first (remove notify/open? kept))]
-      (throw (exit 100 (str "descriptor " closed " is not open"))))
+      (throw (process/exit 100 (str "descriptor " closed " is not open"))))
     (when (and (zero? (Io/geteuid)) (not (privileges/dropped?)))
       (privileges/drop! words env kept))
     (raise-limit!)

@@ -11,6 +11,7 @@
             [ontap.ops.control :as control]
             [ontap.ops.lending :as lending]
             [ontap.ops.note :as note]
+            [ontap.ops.process :as process]
             [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
             [ontap.run.adopt :as adopt]
@@ -21,13 +22,9 @@
             [ontap.run.supervisor :as supervisor])
   (:import (java.nio.file Files Path)
            (ontap.rtnl RtnlMonitor)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Inotify Inotify$Event Io Procs SignalQueue Signals
-                      SysException)))
+           (ontap.sys EventLoop Fd Inotify Inotify$Event Procs)))
 
 (set! *warn-on-reflection* true)
-
-(defn- exit [status text]
-  (ex-info text {:kind :exit :status status}))
 
 ;; --- what is asked
 
@@ -155,16 +152,8 @@
 
 (defn- lock! [paths]
   (or (record/lock! paths)
-      (throw (exit 111 (str "unable to run: another `ontap up` runs in " (:paths/dir paths)
+      (throw (process/exit 111 (str "unable to run: another `ontap up` runs in " (:paths/dir paths)
                             "; `ontap status` shows it, ONTAP_RUNTIME_DIR=DIR gives this one a folder of its own")))))
-
-(defn- open-monitor ^RtnlMonitor []
-  (try
-    (events/open-monitor)
-    (catch SysException e
-      (throw (if (contains? #{Errno/EPERM Errno/EACCES} (.errno e))
-               (exit 111 "unable to make namespaces and links: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap up FILE")
-               e)))))
 
 (defn- hear!
   "Takes in all that the kernel has said up to now. Does not block."
@@ -178,11 +167,6 @@
             (lending/hear! sup said)))
       (recur))))
 
-(defn- listen-to-kernel! [sup ^RtnlMonitor monitor]
-  (.add ^EventLoop (:loop sup) (.fd monitor) EventLoop/EPOLLIN
-        (reify EventLoop$Handler
-          (ready [_ _] (hear! sup monitor)))))
-
 (defn- shut-down! [sup]
   (let [{:keys [leaving?]} sup]
     (if @leaving?
@@ -195,20 +179,13 @@
         (supervisor/leave! sup (keys (:world/services @(:world sup))) {:leave? true})
         (supervisor/await! sup world/rest? #(.stop ^EventLoop (:loop sup)))))))
 
-(defn- listen-to-signals! [sup ^SignalQueue signals]
-  (.add ^EventLoop (:loop sup) (.fd signals) EventLoop/EPOLLIN
-        (reify EventLoop$Handler
-          (ready [_ _]
-            (loop []
-              (when-let [signal (.poll signals)]
-                (case signal
-                  "HUP" (handle sup {:command :reload}
-                                (fn [{:keys [ok? message]}]
-                                  (when-not ok?
-                                    (parts/note! sup :error nil
-                                                 (str "not reloaded:\n" message)))))
-                  (shut-down! sup))
-                (recur)))))))
+(defn- hang-up!
+  "What SIGHUP asks for."
+  [sup]
+  (handle sup {:command :reload}
+          (fn [{:keys [ok? message]}]
+            (when-not ok?
+              (parts/note! sup :error nil (str "not reloaded:\n" message))))))
 
 (defn- listen-to-ontapd!
   "Ports of an ontapd come and go with their sockets. A folder that is not there yet, or
@@ -220,12 +197,6 @@
               (.watch inotify dir (bit-or Inotify/IN_CREATE Inotify/IN_DELETE Inotify/IN_MOVED_TO))
               (fn [^Inotify$Event e]
                 (when (some-> (.name e) (str/starts-with? "port.")) (supervisor/ports-changed! sup)))))))
-
-(defn- tidy-later!
-  "One collection after the start: JNA's start-up garbage holds a thread that wakes
-  every 30 s."
-  [^EventLoop loop]
-  (.at loop (+ (Clock/boottimeNanos) 5000000000) #(System/gc)))
 
 (defn- kernel [env alloc]
   (let [key (delay (secret/host-key (paths/state-dir env (paths/caller))))]
@@ -242,17 +213,16 @@
   questions are answered. Throws with :kind :exit."
   [{:keys [declared env ready!]}]
   (let [{:keys [services mistakes]} (declared)
-        _       (when mistakes (throw (exit 102 mistakes)))
+        _       (when mistakes (throw (process/exit 102 mistakes)))
         paths   (paths/layout (paths/runtime-dir env (paths/caller)))
         _       (paths/make-layout! paths)
         ^Fd lock (lock! paths)
         boot-id (Procs/bootId)]
     (with-open [lock    lock
-                monitor (open-monitor)
-                signals (Signals/on (into-array String ["TERM" "INT" "HUP"]))
-                loop    (EventLoop. (fn [^Throwable t]
-                                      (note/line! :error nil (str "bug: " t))
-                                      (when (get env "ONTAP_DEBUG") (.printStackTrace t))))]
+                monitor (process/open-monitor
+                         "unable to make namespaces and links: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap up FILE")
+                signals (process/signals)
+                loop    (process/event-loop env)]
       (let [lender (volatile! nil)
             sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
                                          :note note/line! :base (cgroup/base)
@@ -274,12 +244,12 @@
           (adopt/adopt! sup records)
           (when (seq records)
             (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
-          (listen-to-kernel! sup monitor)
-          (listen-to-signals! sup signals)
+          (process/on-kernel! loop monitor #(hear! sup monitor))
+          (process/on-signals! loop signals #(hang-up! sup) #(shut-down! sup))
           (listen-to-ontapd! sup)
           (supervisor/reload! sup services)
           (when ready! (ready!))
-          (tidy-later! loop)
+          (process/tidy-later! loop)
           (.run loop)
           (end-control!)
           (some-> @lender lending/close!)
