@@ -19,6 +19,8 @@ public final class Exec {
     private static final long SIG_DFL = 0;
     private static final long SIG_IGN = 1;
     private static final int SIGNALS = 64;
+    /** This one and the next are the C library's own, and never the caller's. */
+    private static final int LIBC_SIGNALS = 32;
     private static final int STANDARD = 3;
     private static final int CLOSED = -1;
     private static final long LAST_FD = 0xffffffffL;
@@ -78,8 +80,9 @@ public final class Exec {
     }
 
     /**
-     * The same in the session the process is in, so that the terminal's signals go on to reach it: for a program that
-     * goes on as itself under other circumstances, and for one that was started by way of this one.
+     * The same in the session the process is in, so that the terminal's signals go on to reach it, and with the signals
+     * ignored that are (nohup(1)): for a program that goes on as itself under other circumstances, and for one that was
+     * started by way of this one.
      */
     public static void runInSession(final String path, final List<String> argv, final List<String> env,
             final Map<Integer, Fd> fds) {
@@ -108,7 +111,7 @@ public final class Exec {
                     // EPERM: leads a process group already.
                     LibcProc.setsid();
                 }
-                reset = stopIgnoring(action);
+                reset = stopIgnoring(action, ownSession ? 1 : LIBC_SIGNALS, ownSession ? SIGNALS : LIBC_SIGNALS + 1);
                 LibcProc.pthread_sigmask(LibcProc.SIG_SETMASK, mask, oldMask);
                 LibcProc.execve(nativePath, nativeArgv, nativeEnv);
                 final SysException failure = SysException.last("execve", path);
@@ -131,12 +134,12 @@ public final class Exec {
      * Handlers go by themselves in execve, ignored signals would stay ignored. Handlers are left alone until then:
      * HotSpot lives by those of SIGSEGV and its like.
      *
-     * @return the signals that were ignored, signal n as bit n - 1
+     * @return the signals that were ignored, of those between first and last, signal n as bit n - 1
      */
-    private static long stopIgnoring(final Pointer action) {
+    private static long stopIgnoring(final Pointer action, final int first, final int last) {
         final long address = Pointer.nativeValue(action);
         long ignored = 0;
-        for (int signal = 1; signal <= SIGNALS; signal++) {
+        for (int signal = first; signal <= last; signal++) {
             if (sigaction(signal, 0, address) == 0 && action.getLong(0) == SIG_IGN) {
                 action.setLong(0, SIG_DFL);
                 sigaction(signal, address, 0);

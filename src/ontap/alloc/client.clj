@@ -27,7 +27,8 @@
     (catch SysException e
       (throw
        (condp = (.errno e)
-         Errno/ENOENT       (exit (str "no ontapd: there is no socket " path "; `ontapd PORT`, as root, makes it")
+         Errno/ENOENT       (exit (str "no ontapd: there is no socket " path "; `ontapd PORT`, as root, makes it"
+                                       " (ONTAP_DAEMON_DIR names another folder to look in)")
                                   :later? true)
          Errno/ECONNREFUSED (exit (str "no ontapd: nobody listens on " path "; `ontapd PORT`, as root, does")
                                   :later? true)
@@ -89,6 +90,14 @@
     true
     (catch SysException e
       (not (contains? #{Errno/ENOENT Errno/ECONNREFUSED Errno/ENOTDIR} (.errno e))))))
+
+(defn serving-pid
+  "The pid of the ontapd that listens at `path`; nil when nobody answers."
+  [path]
+  (try
+    (with-open [fd (UnixSockets/connectPackets path)]
+      (.pid (UnixSockets/peerCred fd)))
+    (catch SysException _ nil)))
 
 (defn leases
   "The leases that the caller may see of the ontapd at `path`; the metadata has its :pid."

@@ -7,6 +7,7 @@
   (:require [ontap.alloc.allocator :as allocator]
             [ontap.alloc.protocol :as protocol]
             [ontap.alloc.strangers :as strangers]
+            [ontap.model.allocation :as allocation]
             [ontap.model.policy :as policy]
             [ontap.model.rate :as rate])
   (:import (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io PidFd Procs Procs$Proc SysException
@@ -18,9 +19,14 @@
 (def ^:private buffer-bytes
   "More than a message may have: of a longer one the version is read all the same."
   65536)
-(def ^:private most-fds "SCM_MAX_FD: no packet has more." 253)
+(def ^:private most-fds
+  "More than a request may have. The kernel lets go of further ones by itself and waits for
+  nobody; each that it gives to us costs a descriptor for as long as its close(2) takes."
+  2)
 (def ^:private max-clients 512)
 (def ^:private max-clients-of-one 64)
+(def ^:private at-once "Connections that are taken in one turn of the loop." 16)
+(def ^:private minute-ns 60000000000)
 
 (defn- on-ready [f] (reify EventLoop$Handler (ready [_ _] (f))))
 
@@ -114,6 +120,7 @@
    (when (client daemon fd)
      (let [fds   (cond-> (vec queues) holder (conj holder))
            words (cond-> (mapv (constantly :tap) queues) holder (conj :lease))]
+       ((:note daemon) :info nil (str (allocation/title lease) " is for " (policy/who (:peer (client daemon fd)))))
        (if (send-now fd (protocol/answer-message lease words) fds)
          (do (send-all! daemon fd [] false) true)
          (do (end! daemon fd) false))))))
@@ -138,8 +145,9 @@
         reply! #(answer! daemon fd %)]
     (change! daemon fd :busy? true)
     (no-limit! daemon fd)
-    ;; nothing more is read until this is answered, but a hang-up is heard
-    (.modify ^EventLoop (:loop daemon) fd EventLoop/EPOLLRDHUP)
+    ;; nothing more is read until this is answered, but a hang-up is heard; not that it will
+    ;; say no more (shutdown(2), EPOLLRDHUP): it may well listen
+    (.modify ^EventLoop (:loop daemon) fd 0)
     (case verb
       :attach  (allocator/ask! alloc {:port port :peer peer :request request :net net :asker (asker fd peer)} reply!)
       :release (allocator/release! alloc peer id reply!)
@@ -204,7 +212,7 @@
       (let [{:keys [busy? outbox]} (client daemon fd)]
         (cond
           (seq outbox) (flush! daemon fd)
-          busy?        (when (pos? (bit-and events (bit-or EventLoop/EPOLLHUP EventLoop/EPOLLRDHUP EventLoop/EPOLLERR)))
+          busy?        (when (pos? (bit-and events (bit-or EventLoop/EPOLLHUP EventLoop/EPOLLERR)))
                          (end! daemon fd))
           :else        (read! daemon fd))))))
 
@@ -215,19 +223,36 @@
        (or (= 0 uid)
            (< (count (filter #(= uid (-> % :peer :peer/uid)) (vals @clients))) (long max-clients-of-one)))))
 
-(defn- accept! [{:keys [clients note] :as daemon} listener port]
-  (loop []
-    (when-let [^Fd fd (UnixSockets/accept listener)]
-      (try
+(defn- crowded!
+  "Tells that a connection of `uid` is dropped; not more than once a minute, for who
+  connects again and again would fill a log."
+  [{:keys [note crowded]} uid]
+  (let [now (Clock/boottimeNanos)]
+    (when (or (nil? @crowded) (< (long minute-ns) (- now (long @crowded))))
+      (vreset! crowded now)
+      (note :warning nil (str "too many connections of uid " uid ": one is dropped")))))
+
+(defn- admit! [{:keys [clients ^EventLoop loop] :as daemon} ^Fd fd port]
+  (try
+    ;; before anything that takes time is asked of the system
+    (let [uid (.uid (UnixSockets/peerCred fd))]
+      (if (room? daemon uid)
         (let [peer (peer-of fd)]
-          (if (room? daemon (:peer/uid peer))
-            (do (vswap! clients assoc fd {:port port :peer peer})
-                (.add ^EventLoop (:loop daemon) fd EventLoop/EPOLLIN (on-client daemon fd))
-                (patience! daemon fd))
-            (do (note :warning nil (str "too many connections of uid " (:peer/uid peer) ": one is dropped"))
-                (.close fd))))
-        (catch SysException _ (.close fd)))
-      (recur))))
+          (vswap! clients assoc fd {:port port :peer peer})
+          (.add loop fd EventLoop/EPOLLIN (on-client daemon fd))
+          (patience! daemon fd))
+        (do (crowded! daemon uid)
+            (.close fd))))
+    (catch SysException _ (.close fd))))
+
+(defn- accept!
+  "Takes some of the connections that wait: who connects faster than they are taken must
+  not keep everybody else waiting."
+  [daemon listener port]
+  (loop [n 0]
+    (when-let [fd (and (< n (long at-once)) (UnixSockets/accept listener))]
+      (admit! daemon fd port)
+      (recur (inc n)))))
 
 ;; --- the sockets of ports
 
@@ -281,7 +306,8 @@
   "Takes :loop, :alloc (`ontap.alloc.allocator`), :dir (the run-time folder), :note (fn
   [level nil text]). Listens for no port yet."
   [given]
-  (merge given {:clients (volatile! {}) :listeners (volatile! {}) :rates (volatile! nil)}))
+  (merge given {:clients (volatile! {}) :listeners (volatile! {}) :rates (volatile! nil)
+                :crowded (volatile! nil)}))
 
 (defn close!
   "Listens no longer and drops every client."

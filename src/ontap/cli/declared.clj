@@ -104,7 +104,7 @@
   (let [facts   (machine)
         answers (map #(port/of % facts) names)]
     (if-let [bad (first (mapcat :mistakes answers))]
-      {:mistakes (str "unable to hand out links: " (mistake/line bad "port" nil))}
+      {:mistakes (str "unable to hand out links: " (:mistake/says bad))}
       {:ports (zipmap names (map :value answers))})))
 
 (defn fail!

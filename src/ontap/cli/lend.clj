@@ -1,8 +1,7 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.cli.lend
   "The commands of ontapd and its clients, once their words are parsed; see
-  `ontap.cli.run`."
-  (:require [ontap.cli.declared :as declared]))
+  `ontap.cli.run`. A client has no file to read: each loads what it needs.")
 
 (set! *warn-on-reflection* true)
 
@@ -27,6 +26,8 @@
 (defn attach
   "Takes a link and becomes a program: returns only by throwing."
   [{:keys [options arguments env] argv :rest}]
+  (when (= "" (first arguments))
+    (throw (usage-error "`ontap attach` needs the name of a port, or the path of its socket; it is empty")))
   ((requiring-resolve 'ontap.ops.attach/attach!)
    {:target    (first arguments)
     :argv      argv
@@ -45,7 +46,9 @@
       (not (or config (seq arguments)))
       (throw (usage-error "`ontap daemon` needs the names of ports, or --config FILE")))
     ((requiring-resolve 'ontap.ops.daemon/serve!)
-     {:configured #(if config (declared/read-ports config) (declared/ports-named arguments))
+     {:configured #(if config
+                     ((requiring-resolve 'ontap.cli.declared/read-ports) config)
+                     ((requiring-resolve 'ontap.cli.declared/ports-named) arguments))
       :env        env
       :ready      {:fd ready-fd :pid-file pid-file}
       :verbosity  (keyword (or verbosity "info"))

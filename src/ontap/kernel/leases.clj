@@ -62,11 +62,12 @@
 (defn- make-here!
   "Makes the link of `lease` in namespace `net` (nil: our own), and leaves the thread
   there."
-  [{:lease/keys [port type link index] :as lease} ^Fd net secret]
+  [{:lease/keys [port type link index] :as lease} ^Fd net {:keys [secret hwaddr]}]
   (with-open [host (Rtnl/open)]
     (let [parent (.index (create/port-link host port))
           _      (create/link! host {:type type :mode (mode-of lease) :link link :port port
-                                     :parent parent :net net :index index})]
+                                     :parent parent :net net :index index
+                                     :hwaddr (when (= "macvlan" type) hwaddr)})]
       (try
         (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))
         {:facts (facts (settle! lease secret) parent) :fds []}
@@ -84,10 +85,10 @@
   descriptors; `taps`: see `ontap.kernel.taps`; `secret`: 16 bytes for its name
   (RFC 7217), `hwaddr`: 6 bytes for its name, or nil. Leaves the calling thread in that
   namespace. Blocks. Throws with :reason ::refused, or SysException."
-  [{:lease/keys [queues] :as lease} net taps {:keys [secret hwaddr]}]
+  [{:lease/keys [queues] :as lease} net taps {:keys [hwaddr] :as of-name}]
   (if queues
     (taps/make! taps (assoc lease :lease/mode (mode-of lease)) hwaddr)
-    (make-here! lease net secret)))
+    (make-here! lease net of-name)))
 
 (defn- same-link?
   "Is link `l`, which has the number of `lease`'s, of its kind and parent?"

@@ -152,14 +152,27 @@
 
 ;; --- taps on a bridge
 
+(defn- open-tap
+  "A queue of the tap `link`. `new?`: it has to be made by this; one of that name is somebody
+  else's, of another ontapd or an `ontap up`."
+  ^Fd [link flags new?]
+  (try
+    (Tun/openTap link (bit-or flags (if new? Tun/IFF_TUN_EXCL 0)))
+    (catch SysException e
+      (throw (if (and new? (= Errno/EBUSY (.errno e)))
+               (refused :kernel (str "a link " link " is there already; ask again, for one of another number")
+                        :wait? true)
+               e)))))
+
 (defn- open-queues
-  "Queues of the tap `link` in the calling thread's namespace."
-  [link queues]
+  "Queues of the tap `link` in the calling thread's namespace, which is `new?`, or is
+  there."
+  [link queues new?]
   (let [flags  (bit-or Tun/IFF_NO_PI Tun/IFF_VNET_HDR (if (< 1 queues) Tun/IFF_MULTI_QUEUE 0))
         opened (volatile! [])]
     (try
-      (dotimes [_ queues]
-        (let [fd (Tun/openTap link flags)]
+      (dotimes [i queues]
+        (let [fd (open-tap link flags (and new? (zero? i)))]
           (vswap! opened conj fd)
           (when-not (= link (TapDevice/name fd))
             (throw (refused :kernel (str "the kernel gave another tap than " link))))))
@@ -175,15 +188,16 @@
       (when-not (= "bridge" (.kind bridge))
         (throw (refused :type (str "port " port " is no bridge, and a tap has to be a port of one;"
                                    " ask for macvtap or ipvtap"))))
-      (let [fds (open-queues link queues)]
+      (let [fds (open-queues link queues (nil? hw))]
         (try
-          (when keep? (TapDevice/setPersistent (first fds) true))
           (let [l (.link host ^String link)]
             (when name (.setAlias host (.index l) name))
-            (create/sysctl! (str "ipv6/conf/" link "/disable_ipv6") "1")
+            (create/ipv6! link {:method :none} nil)
             (when-not (= (.mtu bridge) (.mtu l)) (.setMtu host (.index l) (.mtu bridge)))
             (.setMaster host (.index l) (.index bridge))
             (.setUp host (.index l))
+            ;; last: what failed before goes with its queues
+            (when keep? (TapDevice/setPersistent (first fds) true))
             {:fds   fds
              :facts {:lease/nsid nil :lease/netns nil :lease/index (.index l)
                      :lease/parent nil :lease/mtu (.mtu bridge)

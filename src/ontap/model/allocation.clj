@@ -61,7 +61,6 @@
   1000)
 
 (defn lease "Lease `id` of `state`, or nil." [state id] (get-in state [:alloc/leases id]))
-
 (defn- leases [state] (vals (:alloc/leases state)))
 
 (defn refusal
@@ -192,7 +191,7 @@
 (defn- keep-on
   "Leaves `lease`, which was kept, so: it could not be handed on."
   [state lease]
-  (put state (-> lease (assoc :lease/state :kept :lease/keep? true) (dissoc :lease/token))))
+  (put state (-> lease (assoc :lease/state :kept :lease/keep? true) (dissoc :lease/token :lease/resumed?))))
 
 (defn- looked [state [id net] _]
   (let [{:lease/keys [port type uid token] :as lease} (lease state id)]
@@ -212,12 +211,10 @@
                                                    (:refusal/says refused))]))])))
 
 (defn- made [state [id facts] _]
-  (let [{:lease/keys [held] :as lease} (lease state id)]
-    [(put state (-> lease (merge facts) (assoc :lease/state :held)))
-     (cond-> [[:record]]
-       (not= :host held) (conj [:answer id])
-       (= :host held)    (conj [:note :info (str "link " (:lease/link lease) " on port "
-                                                 (:lease/port lease) " is there")]))]))
+  (let [{:lease/keys [held link port] :as lease} (lease state id)]
+    [(put state (cond-> (assoc (merge lease facts) :lease/state :held)
+                  (was-kept? lease) (assoc :lease/resumed? true)))
+     [[:record] (if (= :host held) [:note :info (str "link " link " on port " port " is there")] [:answer id])]]))
 
 ;; --- the end of one
 
@@ -228,7 +225,10 @@
 (defn- active? [{:lease/keys [state]}] (contains? #{:held :kept} state))
 
 (defn- unanswered [state [id] _]
-  (if (active? (lease state id)) (ending state id) [state []]))
+  (let [lease (lease state id)]
+    (cond (not (active? lease))   [state []]
+          (:lease/resumed? lease) [(keep-on state lease) [[:record]]]
+          :else                   (ending state id))))
 
 (defn- hung-up [state [id] _]
   (let [{:lease/keys [keep?] :as lease} (lease state id)]
@@ -339,8 +339,8 @@
    :link-gone link-gone, :ns-gone ns-gone, :release release, :ports ports-read, :there there
    :tick (fn [state _ _] [state []])})
 
-(defn- with-host-links [[state effects]]
-  (let [[state more] (host-links state)] [state (into effects more)]))
+(defn- with-host-links [[state effects :as done] before]
+  (if (identical? state before) done (let [[state more] (host-links state)] [state (into effects more)])))
 
 (def ^:private awaited
   "event -> the state of the lease that waits for it; told of another it changes nothing."
@@ -353,7 +353,7 @@
   "[state' effects] after event [kind & arguments] (see `events`) at `now`, ms."
   [state [kind & arguments :as event] now]
   (cond-> (if (late? state event) [state []] ((table kind) state (vec arguments) now))
-    (contains? #{:link-gone :ns-gone :deleted :made} kind) with-host-links
+    (contains? #{:link-gone :ns-gone :deleted :made} kind) (with-host-links state)
     (contains? #{:deleted :link-gone :ns-gone :not-made :not-looked :asker-gone :tick :ports} kind)
     (unpark now)))
 
@@ -362,7 +362,7 @@
 (defn written-lease
   "What of `lease` is written down; nil before anything was begun for it."
   [{:lease/keys [state] :as lease}]
-  (when-not (= :looking state) (dissoc lease :lease/token :lease/waiters :lease/asker-gone?)))
+  (when-not (= :looking state) (dissoc lease :lease/token :lease/waiters :lease/asker-gone? :lease/resumed?)))
 
 (defn written
   "What of `state` is written down: the next id and the leases."

@@ -176,7 +176,7 @@
   [ports]
   (vec (mapcat (fn [[n {:port/keys [host-link owner group mode own-netns? allow]}]]
                  (concat [(str n ":")
-                          (str "  socket port." n " of " owner " and group " group ", mode " (quantity/umask-text mode))]
+                          (str "  socket port." n " of " owner " and group " group ", mode 0" (quantity/umask-text mode))]
                          (when host-link [(str "  the host's own link " (:link host-link) ", " (:type host-link))])
                          (when own-netns? ["  links may be put into ontapd's own network namespace"])
                          (if (empty? allow) ["  links for root only"] (map-indexed rule-words allow))))

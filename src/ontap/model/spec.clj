@@ -177,11 +177,13 @@
 (s/def :lease/token nat-int?)
 (s/def :lease/waiters (s/coll-of nat-int? :kind vector?))
 (s/def :lease/asker-gone? boolean?)
+(s/def :lease/resumed? boolean?)
 (s/def ::lease
   (s/and (s/keys :req [:lease/id :lease/port :lease/type :lease/mode :lease/name :lease/uid :lease/pid :lease/held :lease/keep?
                        :lease/state :lease/queues]
                  :opt [:lease/ticks :lease/setup :lease/nsid :lease/netns :lease/link :lease/index :lease/parent :lease/hwaddr
-                       :lease/mtu :lease/since-epoch-ms :lease/addresses :lease/token :lease/waiters :lease/asker-gone?])
+                       :lease/mtu :lease/since-epoch-ms :lease/addresses :lease/token :lease/waiters :lease/asker-gone?
+                       :lease/resumed?])
          #(= (network/tap-type? (:lease/type %)) (some? (:lease/queues %)))
          #(or (not= :held (:lease/state %)) (and (:lease/link %) (:lease/index %)))))
 

@@ -4,7 +4,7 @@
   pid, same session, no JVM left."
   (:require [clojure.string :as str]
             [ontap.alloc.client :as client]
-            [ontap.model.allocation :as allocation]
+            [ontap.model.network :as network]
             [ontap.model.workload :as workload]
             [ontap.ops.inherited :as inherited]
             [ontap.ops.note :as note]
@@ -84,7 +84,7 @@
   (str/join " " (for [[k v] (sort-by key m) :when (some? v)] (str (name k) " " (if (keyword? v) (name v) v)))))
 
 (defn- ask! [path {:keys [request netns say]}]
-  (let [tap? (allocation/tap? (:request/type request))]
+  (let [tap? (network/tap-type? (:request/type request))]
     (when-not tap?
       (if netns (enter! netns) (unshare!)))
     (say (str "asks " path ": " (words-of request)))

@@ -84,10 +84,10 @@
     (Limits/set nofile (Limits$Limit. (if (= -1 hard) most-files (min hard (long most-files))) hard))))
 
 (defn- serve-until-told!
-  [{:keys [configured env ready verbosity numbers]} dir]
+  [{:keys [configured env ready! verbosity numbers]} dir]
   (let [{:keys [ports mistakes]} (configured)
         _     (when mistakes (throw (process/exit 102 mistakes)))
-        given (notify/given-sockets numbers)
+        given (notify/given-sockets numbers (sort (keys ports)))
         note  (noted verbosity)]
     (with-open [monitor (process/open-monitor "unable to hand out links: this takes root")
                 signals (process/signals)
@@ -102,17 +102,26 @@
                    :daemon (daemon/daemon {:loop loop :alloc alloc :dir dir :note note})}]
         (vreset! self it)
         (vswap! (:inventory it) #(reduce inventory/fold % (links-only (events/snapshot []))))
-        (allocator/kernel-said! alloc [] (inventory/link-names @(:inventory it)))
+        ;; what is wanted first: a host's link that was taken up is not ended for want of a port
         (configure! it ports given)
+        (allocator/kernel-said! alloc [] (inventory/link-names @(:inventory it)))
         (process/on-kernel! loop monitor #(hear! it))
         (process/on-signals! loop signals #(reload! it) #(.stop loop))
-        (notify/ready! ready env)
+        (ready!)
         (note :info nil (str "hands out links of " (port-words ports)))
         (process/tidy-later! loop)
         (.run loop)
         (daemon/close! (:daemon it))
         (lending/close! alloc)
         0))))
+
+(defn serve-as-is!
+  "`serve!` by this very process, with what it may do; `ready!` (fn []) is called once it
+  serves, `numbers` are those of the listening sockets it was given."
+  [{:keys [env] :as options}]
+  (let [dir (paths/runtime-dir env (paths/caller))]
+    (paths/make-layout! (paths/layout dir))
+    (serve-until-told! options dir)))
 
 (defn serve!
   "Serves ports until SIGTERM or SIGINT; blocks; returns the exit status. Links live on.
@@ -121,6 +130,8 @@
   `words` the command line, for executing it again with fewer capabilities. Throws with
   :kind :exit."
   [{:keys [env ready words] :as options}]
+  (when-not (zero? (Io/geteuid))
+    (throw (process/exit 111 "unable to hand out links: this takes root")))
   (let [numbers (notify/listen-fds env (Io/getpid))
         kept    (cond-> (vec numbers) (:fd ready) (conj (:fd ready)))]
     (when-let [closed (first (remove notify/open? kept))]
@@ -128,6 +139,4 @@
     (when (and (zero? (Io/geteuid)) (not (privileges/dropped?)))
       (privileges/drop! words env kept))
     (raise-limit!)
-    (let [dir (paths/runtime-dir env (paths/caller))]
-      (paths/make-layout! (paths/layout dir))
-      (serve-until-told! (assoc options :numbers numbers) dir))))
+    (serve-as-is! (assoc options :numbers numbers :ready! #(notify/ready! ready env)))))

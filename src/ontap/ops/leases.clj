@@ -63,7 +63,7 @@
    ["LINK"      #(or (:lease/link %) "-")]
    ["STATE"     #(if (= :host (:lease/held %)) "host" (name (:lease/state %)))]
    ["USER"      (comp user-of :lease/uid)]
-   ["PID"       #(str (or (:lease/pid %) "-"))]
+   ["PID"       #(str (or (when-not (= :kept (:lease/state %)) (:lease/pid %)) "-"))]
    ["SINCE"     #(if-let [at (:lease/since-epoch-ms %)] (status/duration-text (max 0 (- now at))) "-")]
    ["HWADDR"    #(or (:lease/hwaddr %) "-")]
    ["ADDRESSES" #(str/join " " (:lease/addresses %))]])

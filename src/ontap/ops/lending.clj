@@ -37,8 +37,9 @@
    :make   (fn [lease net]
              (leases/make! lease net taps
                            {:secret (secret/stable-secret @key (name-for-secret lease))
-                            :hwaddr (when (:lease/queues lease)
-                                      (secret/hwaddr @key (:lease/name lease)))}))
+                            :hwaddr (cond
+                                      (:lease/queues lease)        (secret/hwaddr @key (:lease/name lease))
+                                      (= :host (:lease/held lease)) (secret/hwaddr @key (name-for-secret lease)))}))
    :delete #(leases/delete! % taps)
    :there? #(leases/there? % taps)})
 

@@ -3,7 +3,8 @@
   "How ontapd says that it is ready, and what it is given by whoever starts it: a
   newline on a descriptor (s6), READY=1 (sd_notify(3)), a file with its pid (Shepherd),
   and listening sockets (sd_listen_fds(3))."
-  (:require [clojure.string :as str])
+  (:require [clojure.string :as str]
+            [ontap.ops.inherited :as inherited])
   (:import (java.io IOException)
            (java.nio.charset StandardCharsets)
            (java.nio.file Files Path)
@@ -21,10 +22,14 @@
       (range first-fd (+ first-fd n)))))
 
 (defn open?
-  "Is descriptor `number` open?"
+  "Did whoever started this process leave descriptor `number` open? The JVM has files of
+  its own at such numbers."
   [number]
-  (try (some? (Files/readSymbolicLink (Path/of (str "/proc/self/fd/" number) (make-array String 0))))
-       (catch IOException _ false)))
+  (boolean
+   (if (< number first-fd)
+     (try (Files/readSymbolicLink (Path/of (str "/proc/self/fd/" number) (make-array String 0)))
+          (catch IOException _ nil))
+     (some #{number} (inherited/numbers)))))
 
 (defn port-of
   "The name of the port that the listening socket `fd` is for, by its path, or nil."
@@ -32,18 +37,29 @@
   (when-let [path (UnixSockets/boundPath fd)]
     (second (re-find #"/port\.([^/]+)$" path))))
 
+(defn- no-socket-of-ours [number text]
+  (ex-info (str "descriptor " number " of LISTEN_FDS " text) {:kind :exit :status 100}))
+
+(defn- given-socket
+  "[port Fd] of the descriptor `number`."
+  [number ports]
+  (let [fd   (Fd/own (int number) (str "socket " number))
+        port (when (UnixSockets/isPacketListener fd) (port-of fd))]
+    (cond
+      (nil? port)
+      (throw (no-socket-of-ours number "should be a listening SOCK_SEQPACKET socket called port.NAME"))
+      (not-any? #{port} ports)
+      (throw (no-socket-of-ours number (str "is the socket of port " port ", which is none of the ports ("
+                                            (str/join ", " ports) ")"))))
+    ;; systemd's are not
+    (Io/nonBlocking fd)
+    [port fd]))
+
 (defn given-sockets
-  "port -> the Fd of a listening socket for it, of the descriptors `numbers`. Throws with
-  :kind :exit for one that is none."
-  [numbers]
-  (into {} (for [n numbers]
-             (let [fd   (Fd/own (int n) (str "socket " n))
-                   port (when (UnixSockets/isPacketListener fd) (port-of fd))]
-               (when-not port
-                 (throw (ex-info (str "descriptor " n " of LISTEN_FDS should be a listening SOCK_SEQPACKET socket"
-                                      " called port.NAME")
-                                 {:kind :exit :status 100})))
-               [port fd]))))
+  "port -> the Fd of a listening socket for it, of the descriptors `numbers`; `ports` are
+  the names there are. Throws with :kind :exit for one that is none, or is of no port."
+  [numbers ports]
+  (into {} (map #(given-socket % ports)) numbers))
 
 (defn- notify-socket! [path]
   (with-open [fd (UnixSockets/connectDatagram path)]

@@ -97,11 +97,29 @@
                (or (not (zero? (Io/geteuid))) (client/answers? path)))
       path)))
 
-(defn ports
-  "Names of the ports for which there is a socket of an ontapd."
-  [env]
-  (into #{} (keep #(second (re-matches #"port\.(.+)" %)))
-        (.list (java.io.File. ^String (paths/daemon-dir env)))))
+(def ^:private known
+  "[path inode] of a socket -> does its ontapd live in our network namespace?"
+  (atom {}))
+
+(defn- here?
+  "Does the ontapd at `path` see the links that we see? Then there is no port that we do
+  not see."
+  [path]
+  (let [at [path (some-> (Io/stat path) .ino)]]
+    (if (contains? @known at)
+      (@known at)
+      (let [pid (client/serving-pid path)
+            is  (boolean (and pid (seen-from-here {:grant/lease {} :grant/from {:pid pid}})))]
+        (when pid (swap! known assoc at is))
+        is))))
+
+(defn ports-elsewhere
+  "Those of `names` for which there is an ontapd in another network namespace: an ordinary
+  user in one of their own does not see the ports of the machine."
+  [env names]
+  (into #{} (filter #(let [path (str (paths/daemon-dir env) "/port." %)]
+                       (and (Io/stat path) (not (here? path)))))
+        names))
 
 (defn provide
   "The `provide` of `links/attach!` for `service`: nil when we make its link by

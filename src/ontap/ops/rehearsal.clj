@@ -2,15 +2,16 @@
 (ns ontap.ops.rehearsal
   "What a build runs once, so that the archive of loaded classes (class-data sharing)
   holds what a start needs: every class of the program, and what the JVM makes on the
-  way when `ontap check`, `ontap up` and `ontap status` really run.
+  way when `ontap check`, `ontap up`, `ontapd` and those who ask them really run.
 
-  Root rehearses a whole life of a service in network namespaces of its own thread;
-  anybody else as much of it as the kernel allows. What fails is left out: a start is
+  Root rehearses a whole life of a service, and of a link that is handed out, in network
+  namespaces of its own thread; anybody else as much of it as the kernel allows. What fails is left out: a start is
   then slower, not wrong."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [ontap.cli.declared :as declared]
             [ontap.main :as main]
+            [ontap.ops.daemon :as daemon]
             [ontap.ops.system :as system])
   (:import (java.util.jar JarEntry JarFile)
            (ontap.rtnl LinkSpec Rtnl)
@@ -50,16 +51,29 @@
     (apply ontap env words))
   (Io/kill (Io/getpid) (Signals/number "TERM")))
 
+(defn- ask-ontapd!
+  "Takes a link, as far as it goes: what is to be run is an empty file."
+  [env program]
+  (doseq [words [["-t" "macvlan" "--name" "vm" "up0" "--" program] ["leases"] ["release" "1"]]]
+    (apply ontap env words))
+  (Io/kill (Io/getpid) (Signals/number "TERM")))
+
 (defn- life!
-  "`ontap up` of the services, a few questions to it, SIGTERM; in a fresh namespace."
-  [env file]
+  "`ontap up` of the services, a few questions to it, SIGTERM; the same of ontapd; in a
+  fresh namespace."
+  [env file program]
   (Namespaces/unshare Namespaces/CLONE_NEWNET)
   (with-open [rtnl (Rtnl/open)]
     (.createLink rtnl (.withUp (LinkSpec/of "up0" (Veth/to "lan0"))))
     (.setUp rtnl (.index (.link rtnl "lan0"))))
   (quietly #(system/up! {:declared (fn [] (declared/read-file file))
                          :env      env
-                         :ready!   (fn [] (NsThread/start "asker" (fn [] (ask! env))))})))
+                         :ready!   (fn [] (NsThread/start "asker" (fn [] (ask! env))))}))
+  ;; as it is: to drop its capabilities it would become another program
+  (quietly #(daemon/serve-as-is! {:configured (fn [] (declared/ports-named ["up0"]))
+                                  :env        env
+                                  :verbosity  :info
+                                  :ready!     (fn [] (NsThread/start "client" (fn [] (ask-ontapd! env program))))})))
 
 (def ^:private limit-ms "How long a life may take." 20000)
 
@@ -69,6 +83,7 @@
         temp (.toFile (java.nio.file.Files/createTempDirectory
                        "ontap-rehearsal-" (make-array java.nio.file.attribute.FileAttribute 0)))
         file (io/file temp "services.edn")
+        none (io/file temp "no-program")
         env  (assoc (into {} (System/getenv))
                     "ONTAP_RUNTIME_DIR" (str temp "/run")
                     "ONTAP_STATE_DIR" (str temp "/state"))]
@@ -78,11 +93,12 @@
               :when (re-find #"/(clojure|tools\.cli|jna)-[0-9.]+\.jar$" (str f))]
         (load-all! (str f) (if (re-find #"/jna" (str f)) "com/sun/jna/N" "clojure/")))
       (spit file services)
+      (Io/replace (str none) (byte-array 0) 0755)
       (ontap env "--help")
       (ontap env "check" (str file))
       (ontap env "check" "--format" "edn" (str file))
       (ontap env "status")
-      (doto (NsThread/start "rehearsal" #(quietly (fn [] (life! env (str file)))))
+      (doto (NsThread/start "rehearsal" #(quietly (fn [] (life! env (str file) (str none)))))
         (.join limit-ms)
         ;; a build does not wait for what should have ended: all is stopped, as by hand
         (as-> ^Thread life (when (.isAlive life)

@@ -227,7 +227,7 @@
             sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
                                          :note note/line! :base (cgroup/base)
                                          :crew-size 4 :kernel (kernel env (fn [] @lender))
-                                         :more-ports #(provider/ports env)})
+                                         :more-ports #(provider/ports-elsewhere env %)})
                        :lender   lender
                        :env      env
                        :declared declared

@@ -91,8 +91,8 @@
       (throw (ex-info (str "unable to use the run-time folder " path ": "
                            (if (and st (= (.uid st) (Io/geteuid)))
                              "others may change it; `chmod go-w` it"
-                             "it belongs to another user")
-                           ", or name another one by ONTAP_RUNTIME_DIR")
+                             "it belongs to another user: become that one")
+                           ", or name another folder by ONTAP_RUNTIME_DIR")
                       {:reason ::not-ours})))))
 
 (defn make-layout!

@@ -195,7 +195,9 @@
 (defn ports-changed!
   "Looks again at which ports there are."
   [sup]
-  (let [names (into (inventory/link-names @(:inventory sup)) ((:more-ports sup)))]
+  (let [own    (inventory/link-names @(:inventory sup))
+        wanted (map (comp :service/port :service) (vals (:world/services @(:world sup))))
+        names  (into own ((:more-ports sup) (into #{} (remove own) wanted)))]
     (when-not (= names (:world/ports @(:world sup)))
       (vswap! (:world sup) assoc :world/ports names)
       (settled! sup))))
@@ -233,8 +235,8 @@
 ;; --- making one, and what is asked of it
 
 (defn make
-  "A supervisor that runs nothing yet. Takes :more-ports (fn []: names of ports that are
-  not links of our own namespace), :loop, :paths, :boot-id, :note (fn
+  "A supervisor that runs nothing yet. Takes :more-ports (fn [names]: those of the ports
+  `names`, which are no links of our own namespace, that there are all the same), :loop, :paths, :boot-id, :note (fn
   [level name text]), :base (the control group to make groups in, or nil),
   :crew-size, :hear (fn [sup]: takes in what the kernel has said up to now) and
   :kernel {:attach (fn [service secret]) -> attachment, blocking, in the service's

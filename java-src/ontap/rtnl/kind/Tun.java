@@ -19,6 +19,8 @@ public record Tun(int mode) implements LinkKind {
     public static final int IFF_MULTI_QUEUE = 0x0100;
     public static final int IFF_NO_PI = 0x1000;
     public static final int IFF_VNET_HDR = 0x4000;
+    /** For {@link #openTap}: EBUSY when there is a link of that name, also when one more queue could be had. */
+    public static final int IFF_TUN_EXCL = 0x8000;
 
     private static final int TUN_TYPE = 1;
     private static final long TUNSETIFF = 0x400454caL;

@@ -138,7 +138,10 @@
                             [:not-looked id no]))
       :make   (if ok?
                 (tell (link-made world id) [:made id (where lease)])
-                (tell world [:not-made id no]))
+                (let [world (tell world [:not-made id no])
+                      {:lease/keys [nsid index] :as kept} (allocation/lease (:state world) id)]
+                  ;; whoever carries this out looks whether what is kept on is still there
+                  (if (and kept (not (contains? (:links world) id))) (tell world [:link-gone nsid index]) world)))
       ;; a lease whose link went away by itself is gone already
       :delete (tell (update world :links dissoc id) [:deleted id]))))
 

@@ -262,7 +262,11 @@
            (let [[after effects] (play after [[:made 1 facts] [:hung-up 1]])] [(state-now after) (quiet effects)]))
         "Not asked to be kept this time, it is not.")
     (let [[after] (allocation/step after [:not-made 1 no] 0)]
-      (is (= [:kept true] ((juxt :lease/state :lease/keep?) (allocation/lease after 1))) "It is kept as before."))))
+      (is (= [:kept true] ((juxt :lease/state :lease/keep?) (allocation/lease after 1))) "It is kept as before."))
+    (let [[after effects] (play after [[:made 1 facts] [:unanswered 1]])]
+      (is (= [[:record]] effects))
+      (is (= [:kept true] ((juxt :lease/state :lease/keep?) (allocation/lease after 1)))
+          "Nor does it end because whoever asked is gone before the answer."))))
 
 ;; --- whose namespace is it?
 
@@ -300,7 +304,10 @@
       (is (= [[:record] [:delete 1]] (quietly (play made [renamed]))) "Wanted otherwise, it goes,")
       (is (= [[:record] [:forget 1] [:record] [:make 2]] (quietly (play made [renamed [:deleted 1]]))) "and is made anew."))
     (is (= [[:refuse 91 {:refusal/rule :lease}]] (rough (quietly (play made [[:release 91 root 1]])))) "Nobody releases it.")
-    (is (= [[:record] [:forget 1]] (quietly (play served [ports [:not-made 1 no]]))) "It is not tried again and again.")))
+    (is (= [[:record] [:forget 1]] (quietly (play served [ports [:not-made 1 no]]))) "It is not tried again and again.")
+    (let [[failed] (play served [ports [:not-made 1 no]])]
+      (is (= [] (quietly (play failed [[:link-gone 7 12]])) (quietly (play failed [[:ns-gone 7]])))
+          "What others' links and namespaces do is no reason."))))
 
 ;; --- across a restart
 

@@ -74,6 +74,8 @@ class NamespacesKernelTest {
         final Link eth0 = rtnl.linksOf(nsid).stream().filter(l -> l.name().equals("eth0")).findFirst().orElseThrow();
         assertEquals(nsid, eth0.nsid(), "the target is echoed");
         assertEquals("svc", eth0.alias(), "its alias");
+        assertEquals(eth0, rtnl.linkOf(nsid, index), "asked for by its number alone");
+        assertNull(rtnl.linkOf(nsid, 4711), "no such number");
         final List<Address> addresses = rtnl.addressesOf(nsid);
         assertTrue(addresses.stream().allMatch(a -> Integer.valueOf(nsid).equals(a.nsid())), "the target is echoed");
         assertTrue(addresses.stream().anyMatch(a -> a.ip().getHostAddress().equals("192.0.2.7")), "IPv4");
@@ -84,6 +86,8 @@ class NamespacesKernelTest {
                 NetlinkException.class, () -> rtnl.addressesOf(99), "an unknown id").errno(), "EINVAL");
         assertEquals(Errno.EINVAL, assertThrows(
                 NetlinkException.class, () -> rtnl.linksOf(99), "an unknown id").errno(), "EINVAL");
+        assertEquals(Errno.EINVAL, assertThrows(
+                NetlinkException.class, () -> rtnl.linkOf(99, index), "an unknown id").errno(), "EINVAL");
     }
 
     @Test
