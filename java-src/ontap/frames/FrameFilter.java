@@ -40,11 +40,15 @@ final class FrameFilter {
     /** Where each label of {@link To} is; those of the protocols exist once per part. */
     private final List<int[]> labels = new ArrayList<>();
 
-    private FrameFilter() {
+    private final boolean dhcpOnly;
+
+    private FrameFilter(final boolean dhcpOnly) {
+        this.dhcpOnly = dhcpOnly;
     }
 
-    static byte[] program() {
-        final FrameFilter filter = new FrameFilter();
+    /** All of the above, or DHCP alone. */
+    static byte[] program(final boolean dhcpOnly) {
+        final FrameFilter filter = new FrameFilter(dhcpOnly);
         filter.load(LOAD_HALF, Ethernet.TYPE);
         filter.jump(JUMP_EQUAL, Ethernet.VLAN, To.TAGGED, To.NEXT);
         filter.jump(JUMP_EQUAL, Ethernet.SERVICE_VLAN, To.TAGGED, To.NEXT);
@@ -61,8 +65,10 @@ final class FrameFilter {
 
     /** The type of the frame is loaded, its packet is at {@code at}. */
     private void packet(final int at) {
-        jump(JUMP_EQUAL, Ethernet.ARP, To.ACCEPT, To.NEXT);
-        jump(JUMP_EQUAL, Ethernet.IPV6, To.IPV6, To.NEXT);
+        if (!dhcpOnly) {
+            jump(JUMP_EQUAL, Ethernet.ARP, To.ACCEPT, To.NEXT);
+            jump(JUMP_EQUAL, Ethernet.IPV6, To.IPV6, To.NEXT);
+        }
         jump(JUMP_EQUAL, Ethernet.IPV4, To.IPV4, To.DROP);
         label(To.IPV4);
         load(LOAD_BYTE, at + 9);
@@ -73,6 +79,9 @@ final class FrameFilter {
         load(LOAD_HALF_INDEXED, at + 2);
         jump(JUMP_EQUAL, Dhcp4.SERVER_PORT, To.ACCEPT, To.NEXT);
         jump(JUMP_EQUAL, Dhcp4.CLIENT_PORT, To.ACCEPT, To.DROP);
+        if (dhcpOnly) {
+            return;
+        }
         label(To.IPV6);
         load(LOAD_HALF, at + 6);
         jump(JUMP_EQUAL, Neighbours.ICMPV6 << 8 | Neighbours.HOP_LIMIT, To.NEXT, To.DROP);

@@ -115,6 +115,11 @@ public sealed interface GuestFrame {
      * Ethernet headers: lets through what {@link #parse} may be interested in.
      */
     static byte[] filter() {
-        return FrameFilter.program();
+        return FrameFilter.program(false);
+    }
+
+    /** The same for DHCP alone: on a parent nothing else tells of a guest, and a LAN is full of ARP. */
+    static byte[] dhcpFilter() {
+        return FrameFilter.program(true);
     }
 }

@@ -8,7 +8,8 @@
   (:require [ontap.alloc.book :as book]
             [ontap.alloc.guests :as guests]
             [ontap.alloc.strangers :as strangers]
-            [ontap.model.allocation :as allocation])
+            [ontap.model.allocation :as allocation]
+            [ontap.model.link-lease :as link-lease])
   (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd PidFd Procs Procs$Proc SysException)))
 
 (set! *warn-on-reflection* true)
@@ -39,9 +40,9 @@
   [^Throwable t]
   (let [{:keys [rule wait?]} (ex-data t)]
     (cond
-      rule (cond-> (allocation/refusal rule (ex-message t)) wait? (assoc :refusal/wait? true))
-      (instance? SysException t) (allocation/refusal :kernel (ex-message t))
-      :else (allocation/refusal :kernel (str "a bug of ontap: " t)))))
+      rule (cond-> (link-lease/refusal rule (ex-message t)) wait? (assoc :refusal/wait? true))
+      (instance? SysException t) (link-lease/refusal :kernel (ex-message t))
+      :else (link-lease/refusal :kernel (str "a bug of ontap: " t)))))
 
 (defn- off-loop!
   "Runs `task` in a thread of its own; then `done` with its value, or gives `failed` the
@@ -53,9 +54,12 @@
 
 ;; --- effects
 
-(defn- look! [{:keys [kernel] :as alloc} id]
-  (let [{:keys [net]} (held alloc id)]
-    (off-loop! alloc (str "look-" id) #((:look kernel) net)
+(defn- look! [{:keys [kernel state] :as alloc} id]
+  (let [{:keys [net]} (held alloc id)
+        {:lease/keys [port type uid]} (allocation/lease @state id)
+        config (get-in @state [:alloc/ports port])]
+    (off-loop! alloc (str "look-" id)
+               #((:look kernel) net (fn [facts] (link-lease/authority config facts type {:peer/uid uid})))
                #(dispatch! alloc [:looked id %])
                #(dispatch! alloc [:not-looked id %]))))
 
@@ -170,7 +174,7 @@
     (off-loop! alloc (str "delete-" id) #((:delete kernel) lease)
                (fn [_] (dispatch! alloc [:deleted id]))
                (fn [refusal]
-                 (note :error nil (str "unable to delete the link of " (allocation/title lease) ": "
+                 (note :error nil (str "unable to delete the link of " (link-lease/title lease) ": "
                                        (:refusal/says refusal) "; trying again"))
                  (.at loop (+ (Clock/boottimeNanos) 1000000000)
                       #(when (allocation/lease @(:state alloc) id) (delete! alloc id)))))))
@@ -184,7 +188,7 @@
   (book/forget! book id))
 
 (defn- record! [{:keys [book boot-id lines state]}]
-  (book/write! book boot-id lines @state allocation/written-lease))
+  (book/write! book boot-id lines @state link-lease/written))
 
 (defn- perform! [{:keys [^EventLoop loop note] :as alloc} [effect a b]]
   (case effect
@@ -275,11 +279,13 @@
   "Takes events of `ontap.kernel.events` in; `there` are the names of the links of our
   own namespace now."
   [{:keys [state gone] :as alloc} events there]
-  (doseq [{:event/keys [type] nsid :ns/id index :link/index} events
+  (doseq [{:event/keys [type] nsid :ns/id index :link/index :as event} events
           :when (contains? #{:link/gone :ns/gone} type)]
     (when (making? alloc)
       (vswap! gone conj [nsid (when (= :link/gone type) index)]))
-    (dispatch! alloc (if (= :ns/gone type) [:ns-gone nsid] [:link-gone nsid index])))
+    (dispatch! alloc (cond (= :ns/gone type)   [:ns-gone nsid]
+                           (:link/moved? event) [:link-moved nsid index]
+                           :else                [:link-gone nsid index])))
   (when-not (= there (:alloc/there @state))
     (dispatch! alloc [:there there])))
 
@@ -316,7 +322,8 @@
     (if unreadable
       (note :error nil (str unreadable "; the links it tells of are left alone"))
       (let [found (into {} (map (fn [[id lease]] [id (find-again alloc lease)])) (:alloc/leases written))
-            [state effects] (allocation/taken-up written (update-vals found :found))]
+            [state effects] (allocation/taken-up written (update-vals found :found)
+                                                          :prefix (:alloc/prefix @(:state alloc)))]
         (vreset! (:state alloc) state)
         (doseq [[id {:keys [^Fd holder ^Fd asker found]}] found]
           (if (allocation/lease state id)
@@ -327,16 +334,17 @@
         (run! #(attempt! alloc %) effects)))))
 
 (defn allocator
-  "An allocator that has handed nothing out yet. Takes :loop, :note (fn [level nil
-  text]), :book (`ontap.alloc.book/layout`), :boot-id, :hear (fn []: takes in what the
-  kernel has said up to now), :halt (fn [point nil]), :submit (fn [label task done]) and
-  :kernel, functions that block for the kernel, called in fresh threads:
-    :look (fn [Fd]), :make (fn [lease Fd-or-nil]), :delete and :there? (fn [lease]), see
-    `ontap.kernel.leases`; :guests, see `ontap.alloc.guests`."
+  "An allocator that has handed nothing out yet. Takes :loop, :prefix (begins the names of
+  links with descriptors), :note (fn [level nil text]), :book (`ontap.alloc.book/layout`),
+  :boot-id, :hear (fn []: takes in what the kernel has said up to now), :halt (fn [point
+  nil]), :submit (fn [label task done]), :guests (see `ontap.alloc.guests`) and :kernel,
+  functions that block for the kernel, called in fresh threads: :look (fn [Fd refuse]),
+  :make (fn [lease Fd-or-nil]), :delete and :there? (fn [lease]), see
+  `ontap.kernel.leases`."
   [given]
   (merge given
          {:strangers (strangers/strangers (:loop given))
-          :state     (volatile! allocation/empty-state)
+          :state     (volatile! (assoc allocation/empty-state :alloc/prefix (:prefix given "ontap")))
           :handles   (volatile! {})
           :replies   (volatile! {})
           :came-with (volatile! {})

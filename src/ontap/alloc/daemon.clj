@@ -7,7 +7,7 @@
   (:require [ontap.alloc.allocator :as allocator]
             [ontap.alloc.protocol :as protocol]
             [ontap.alloc.strangers :as strangers]
-            [ontap.model.allocation :as allocation]
+            [ontap.model.link-lease :as link-lease]
             [ontap.model.policy :as policy]
             [ontap.model.rate :as rate])
   (:import (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Io PidFd Procs Procs$Proc SysException
@@ -120,7 +120,7 @@
    (when (client daemon fd)
      (let [fds   (cond-> (vec queues) holder (conj holder))
            words (cond-> (mapv (constantly :tap) queues) holder (conj :lease))]
-       ((:note daemon) :info nil (str (allocation/title lease) " is for " (policy/who (:peer (client daemon fd)))))
+       ((:note daemon) :info nil (str (link-lease/title lease) " is for " (policy/who (:peer (client daemon fd)))))
        (if (send-now fd (protocol/answer-message lease words) fds)
          (do (send-all! daemon fd [] false) true)
          (do (end! daemon fd) false))))))
@@ -254,6 +254,22 @@
       (admit! daemon fd port)
       (recur (inc n)))))
 
+(def ^:private rest-ns 1000000000)
+
+(defn- take-connections!
+  "What a listener's being readable asks for. Without a descriptor for one more it stays
+  readable, and is left alone for a second."
+  [{:keys [^EventLoop loop note] :as daemon} ^Fd listener port]
+  (try
+    (accept! daemon listener port)
+    (catch SysException e
+      (if (contains? #{Errno/EMFILE Errno/ENFILE} (.errno e))
+        (do (note :error nil (str "unable to take a connection to port " port ": " (ex-message e)))
+            (.modify loop listener 0)
+            (.at loop (+ (Clock/boottimeNanos) (long rest-ns))
+                 #(when (.isOpen listener) (.modify loop listener EventLoop/EPOLLIN))))
+        (throw e)))))
+
 ;; --- the sockets of ports
 
 (defn socket-path
@@ -279,7 +295,7 @@
   [{:keys [^EventLoop loop dir listeners] :as daemon} {:port/keys [name] :as port} ^Fd given]
   (let [fd (or given (listen! dir port))]
     (vswap! listeners assoc name {:fd fd :given? (some? given) :port port})
-    (.add loop fd EventLoop/EPOLLIN (on-ready #(accept! daemon fd name)))))
+    (.add loop fd EventLoop/EPOLLIN (on-ready #(take-connections! daemon fd name)))))
 
 (defn leave-port!
   "Listens no longer for port `name`. Its links are left alone."

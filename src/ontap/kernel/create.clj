@@ -56,7 +56,8 @@
                           (str "port " port " is in use by a bridge, a bond or links"
                                " of another kind than " type ": one kind per port"))
                  Errno/EEXIST
-                 (refused :request (str "a link " link " is already in that network namespace"))
+                 (refused :request (str "a link " link ", or one with the number it should have, is already"
+                                        " in that network namespace"))
                  e))))))
 
 (defn sysctl!

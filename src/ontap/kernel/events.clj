@@ -54,7 +54,8 @@
 (defn- event [e]
   (condp instance? e
     RtnlEvent$LinkNew      (assoc (link (.link ^RtnlEvent$LinkNew e)) :event/type :link/new)
-    RtnlEvent$LinkGone     (assoc (link (.link ^RtnlEvent$LinkGone e)) :event/type :link/gone)
+    RtnlEvent$LinkGone     (cond-> (assoc (link (.link ^RtnlEvent$LinkGone e)) :event/type :link/gone)
+                             (.newIndex ^RtnlEvent$LinkGone e) (assoc :link/moved? true))
     RtnlEvent$AddressNew   (assoc (address (.address ^RtnlEvent$AddressNew e)) :event/type :addr/new)
     RtnlEvent$AddressGone  (assoc (address (.address ^RtnlEvent$AddressGone e)) :event/type :addr/gone)
     RtnlEvent$NsidNew      {:event/type :ns/new :ns/id (.nsid ^RtnlEvent$NsidNew e)}

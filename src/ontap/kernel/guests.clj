@@ -20,6 +20,7 @@
   64)
 
 (def ^:private filter-program (delay (GuestFrame/filter)))
+(def ^:private dhcp-program (delay (GuestFrame/dhcpFilter)))
 
 (defn- open-link
   "A socket for what passes the filter on the link of `lease`, in the namespace of the
@@ -32,7 +33,7 @@
                      (PacketSocket/open (int index) @filter-program)))))
 
 (defn- open-port [{:lease/keys [parent]}]
-  (PacketSocket/open (int parent) @filter-program))
+  (PacketSocket/open (int parent) @dhcp-program))
 
 (defn- event-of
   "The event that one frame is, or nil."

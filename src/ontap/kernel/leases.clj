@@ -24,19 +24,20 @@
 
 (defn look
   "What there is to know of a descriptor that a stranger passed as a network namespace:
-  {:net/nsid :net/id {:dev :ino} :net/own? :net/owner}. Gives it an nsid. Throws with
-  :reason ::refused when it is none. Blocks for the kernel; a hostile descriptor cannot
+  {:net/nsid :net/id {:dev :ino} :net/own? :net/owner}. It gets an nsid, from which on all
+  is heard that happens there, unless `refuse` gives a refusal for the facts. Throws with
+  :reason ::refused when it does, and when it is no network namespace. Blocks for the kernel; a hostile descriptor cannot
   hold it up."
-  [^Fd net]
+  [^Fd net refuse]
   (when-not (Namespaces/isNetwork net)
     (throw (refused :descriptor (str "the descriptor is no network namespace (open"
                                      " /proc/self/ns/net, or a file below /run/netns)"))))
   (let [id   (ns-id net)
-        own? (with-open [own (Namespaces/ofThread "net")] (= id (ns-id own)))]
-    {:net/id    id
-     :net/own?  own?
-     :net/owner (owner net)
-     :net/nsid  (when-not own? (with-open [host (Rtnl/open)] (.ensureNsid host net)))}))
+        own? (with-open [own (Namespaces/ofThread "net")] (= id (ns-id own)))
+        facts {:net/id id, :net/own? own?, :net/owner (owner net)}]
+    (when-let [{:refusal/keys [rule says]} (refuse facts)]
+      (throw (refused rule says)))
+    (assoc facts :net/nsid (when-not own? (with-open [host (Rtnl/open)] (.ensureNsid host net))))))
 
 (defn- settle!
   "Settles the link `index` of the calling thread's namespace for `lease`; gives the

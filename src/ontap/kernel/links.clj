@@ -179,7 +179,7 @@
   (with-open [rtnl (Rtnl/open)]
     (try
       (let [there (if nsid
-                    (some #(when (= index (.index ^Link %)) %) (.linksOf rtnl (int nsid)))
+                    (.linkOf rtnl (int nsid) (int index))
                     (.link rtnl (int index)))]
         (if (and there (= link (.name ^Link there)))
           (do (if nsid

@@ -8,8 +8,10 @@
   of the machine's own namespace, :alloc/parked requests that wait for a name.
 
   A lease is :looking (who has authority over its namespace?), :making, :held, :kept
-  (its holder is gone, it was asked to stay) or :ending."
-  (:require [ontap.model.policy :as policy]))
+  (its holder is gone, it was asked to stay), :moved (its owner carried the link to
+  another namespace) or :ending."
+  (:require [ontap.model.link-lease :as link-lease]
+            [ontap.model.policy :as policy]))
 
 (set! *warn-on-reflection* true)
 
@@ -25,6 +27,7 @@
    :asker-gone '[id "the process that asked has ended"]
    :deleted    '[id]
    :link-gone  '[nsid index]
+   :link-moved '[nsid index "into another network namespace"]
    :ns-gone    '[nsid]
    :release    '[token peer id]
    :ports      '[ports "name -> port: the configuration was read (again)"]
@@ -44,34 +47,18 @@
    :timer    '[at-ms]
    :note     '[level text]})
 
-(def tap? "Types whose link is reached through a descriptor." #{"ipvtap" "macvtap" "tap"})
-
 (def empty-state
-  "Nothing handed out, no port."
-  {:alloc/next 1 :alloc/leases (sorted-map) :alloc/ports {} :alloc/there #{} :alloc/parked []})
+  "Nothing handed out, no port. Allocators that make taps in one namespace need other
+  :alloc/prefix for the names of their links."
+  {:alloc/prefix "ontap" :alloc/next 1 :alloc/leases (sorted-map) :alloc/ports {} :alloc/there #{} :alloc/parked []})
 
 (def ^:private patience-ms
   "How long a request waits for a name whose last process has just ended: the kernel
   takes its time to end a namespace."
   5000)
 
-(def ^:private first-index
-  "The kernel numbers links from 1: a link with an index that was chosen beforehand can
-  be told from every other after a crash."
-  1000)
-
 (defn lease "Lease `id` of `state`, or nil." [state id] (get-in state [:alloc/leases id]))
 (defn- leases [state] (vals (:alloc/leases state)))
-
-(defn refusal
-  "The data of a refusal: a rule of doc/protocol.md and a sentence."
-  [rule says & {:as more}]
-  (merge {:refusal/rule rule :refusal/says says} more))
-
-(defn title
-  "A lease in a person's words: \"lease 3 (vm1, ipvtap on wlp3s0)\"."
-  [{:lease/keys [id name type port]}]
-  (str "lease " id " (" (when name (str name ", ")) type " on " port ")"))
 
 ;; --- a new lease
 
@@ -79,48 +66,14 @@
   (count (filter #(and (= port (:lease/port %)) (= uid (:lease/uid %)) (not= :host (:lease/held %)))
                  (leases state))))
 
-(defn- resumable?
-  "May `request` of `peer` take the kept link of `lease` again?"
-  [lease port {:request/keys [type]} {:peer/keys [uid]}]
-  (and (= :kept (:lease/state lease)) (tap? type)
-       (= [type port uid] ((juxt :lease/type :lease/port :lease/uid) lease))))
-
-(defn- name-taken
-  "The refusal of a name that `holder` has."
-  [{:lease/keys [id name uid state]} peer]
-  (refusal :name
-           (if (or (= 0 (:peer/uid peer)) (= uid (:peer/uid peer)))
-             (str "the name " name " is in use by lease " id
-                  (when (= :kept state) (str ", which was kept: `ontap release " id "` ends it")))
-             (str "the name " name " is in use on this machine"))))
-
-(defn- make-lease [id port request peer]
-  (let [{:request/keys [type name mode queues link keep?] kind :request/lease} request
-        taps? (tap? type)]
-    {:lease/id     id
-     :lease/port   port
-     :lease/type   type
-     :lease/mode   mode
-     :lease/name   name
-     :lease/uid    (:peer/uid peer)
-     :lease/pid    (:peer/pid peer)
-     :lease/ticks  (:peer/ticks peer)
-     :lease/held   (if taps? :holder (or kind :namespace))
-     :lease/keep?  (boolean keep?)
-     :lease/setup  (:request/setup request)
-     :lease/queues (when taps? (or queues 1))
-     :lease/link   (if taps? (str "ontap" id) link)
-     :lease/index  (when-not (= "tap" type) (+ first-index id))
-     :lease/state  (if taps? :making :looking)}))
-
 (defn- put [state lease]
   (assoc-in state [:alloc/leases (:lease/id lease)] lease))
 
 (defn- begin [state port request peer token]
   (let [id    (:alloc/next state)
-        lease (assoc (make-lease id port request peer) :lease/token token)
+        lease (assoc (link-lease/of-request id port request peer (:alloc/prefix state)) :lease/token token)
         state (-> state (assoc :alloc/next (inc id)) (put lease))]
-    (if (tap? (:request/type request))
+    (if (link-lease/tap? (:request/type request))
       [state [[:record] [:make id]]]
       [state [[:look id]]])))
 
@@ -131,23 +84,16 @@
               :lease/pid (:peer/pid peer) :lease/ticks (:peer/ticks peer))
    [[:record] [:make id]]])
 
-(defn- freed-soon?
-  "Is the name of `holder` about to be free: its process is gone, or its link is?"
-  [holder {:peer/keys [uid]}]
-  (and (= uid (:lease/uid holder))
-       (or (= :ending (:lease/state holder)) (:lease/asker-gone? holder))
-       (not= :kept (:lease/state holder))))
-
 (defn- asked [state [token {:ask/keys [port peer request until] :as ask}] now]
   (let [config (get-in state [:alloc/ports port])
         holder (when-let [n (:request/name request)]
                  (some #(when (= n (:lease/name %)) %) (leases state)))
-        again? (boolean (and holder (resumable? holder port request peer)))
+        again? (boolean (and holder (link-lease/resumable? holder port request peer)))
         no     (fn [r] [state [[:refuse token r]]])]
     (cond
-      (nil? config) (no (refusal :port (str "port " port " is not one of ontapd's any more")))
+      (nil? config) (no (link-lease/refusal :port (str "port " port " is not one of ontapd's any more")))
       (not (contains? (:alloc/there state) port))
-      (no (refusal :port (str "port " port " is not there yet") :refusal/wait? true))
+      (no (link-lease/refusal :port (str "port " port " is not there yet") :refusal/wait? true))
       :else
       (if-let [r (policy/judge config request peer
                                (cond-> (held-by state port (:peer/uid peer)) again? dec))]
@@ -156,37 +102,14 @@
           again?        (resume state holder request peer token)
           (nil? holder) (begin state port request peer token)
 
-          (and (freed-soon? holder peer) (< now (or until (+ now patience-ms))))
+          (and (link-lease/freed-soon? holder peer) (< now (or until (+ now patience-ms))))
           (let [until (or until (+ now patience-ms))]
             [(update state :alloc/parked conj [token (assoc ask :ask/until until)])
              [[:timer until]]])
 
-          :else (no (name-taken holder peer)))))))
-
-(defn authority
-  "The refusal of a link of `type` in the namespace of facts `net` for `peer`, or nil
-  (DESIGN.md, decision 5: root, or the owner of its user namespace, and ipvlan only)."
-  [port-config {:net/keys [own? owner]} type {:peer/keys [uid]}]
-  (cond
-    (and own? (not (:port/own-netns? port-config)))
-    (refusal :namespace
-             (str "that is ontapd's own network namespace, and port " (:port/name port-config)
-                  " puts no links there; :own-netns true in its configuration would allow it"))
-    (zero? (long uid)) nil
-    (not= owner uid)
-    (refusal :authority
-             (str "that network namespace is not yours: a link goes to a namespace of root's for"
-                  " root only, and to one that you made yourself (unshare -Urn) for you"))
-    (not= "ipvlan" type)
-    (refusal :authority (str "only ipvlan links go to an ordinary user's namespace: on a " type
-                             " one could stack more without limit"))))
+          :else (no (link-lease/name-taken holder peer)))))))
 
 (defn- drop-lease [state id] (update state :alloc/leases dissoc id))
-
-(defn- was-kept?
-  "Was the link of `lease` there before it is made now?"
-  [{:lease/keys [state mtu]}]
-  (and (= :making state) (some? mtu)))
 
 (defn- keep-on
   "Leaves `lease`, which was kept, so: it could not be handed on."
@@ -195,25 +118,29 @@
 
 (defn- looked [state [id net] _]
   (let [{:lease/keys [port type uid token] :as lease} (lease state id)]
-    (if-let [refused (authority (get-in state [:alloc/ports port]) net type {:peer/uid uid})]
+    (if-let [refused (link-lease/authority (get-in state [:alloc/ports port]) net type {:peer/uid uid})]
       [(drop-lease state id) [[:refuse token refused] [:forget lease]]]
       [(put state (assoc lease :lease/state :making :lease/nsid (:net/nsid net) :lease/netns (:net/id net)))
        [[:record] [:make id]]])))
 
 (defn- not-made [state [id refused] _]
   (let [{:lease/keys [token held port] :as lease} (lease state id)]
-    (if (was-kept? lease)
+    (if (link-lease/was-kept? lease)
       [(keep-on state lease) [[:record] [:refuse token refused]]]
-      [(drop-lease state id)
+      [(cond-> (drop-lease state id)
+         (= :host held) (assoc-in [:alloc/unmade port] (:refusal/says refused)))
        (cond-> [[:record] [:forget lease]]
-         token           (conj [:refuse token refused])
-         (= :host held) (conj [:note :warning (str "no link " (:lease/link lease) " on port " port ": "
-                                                   (:refusal/says refused))]))])))
+         token (conj [:refuse token refused])
+         ;; it is tried again whenever something changes: one sentence is enough
+         (and (= :host held) (not= (:refusal/says refused) (get-in state [:alloc/unmade port])))
+         (conj [:note :warning (str "no link " (:lease/link lease) " on port " port ": "
+                                    (:refusal/says refused))]))])))
 
 (defn- made [state [id facts] _]
   (let [{:lease/keys [held link port] :as lease} (lease state id)]
-    [(put state (cond-> (assoc (merge lease facts) :lease/state :held)
-                  (was-kept? lease) (assoc :lease/resumed? true)))
+    [(put (update state :alloc/unmade dissoc port)
+          (cond-> (assoc (merge lease facts) :lease/state :held)
+                  (link-lease/was-kept? lease) (assoc :lease/resumed? true)))
      [[:record] (if (= :host held) [:note :info (str "link " link " on port " port " is there")] [:answer id])]]))
 
 ;; --- the end of one
@@ -222,11 +149,9 @@
   [(-> state (assoc-in [:alloc/leases id :lease/state] :ending))
    (into [[:record] [:delete id]] effects)])
 
-(defn- active? [{:lease/keys [state]}] (contains? #{:held :kept} state))
-
 (defn- unanswered [state [id] _]
   (let [lease (lease state id)]
-    (cond (not (active? lease))   [state []]
+    (cond (not (link-lease/active? lease))   [state []]
           (:lease/resumed? lease) [(keep-on state lease) [[:record]]]
           :else                   (ending state id))))
 
@@ -235,8 +160,8 @@
     (cond
       (not= :held (:lease/state lease)) [state []]
       keep? [(assoc-in state [:alloc/leases id :lease/state] :kept)
-             [[:record] [:note :info (str (title lease) " has no holder any more and is kept")]]]
-      :else (ending state id [:note :info (str (title lease) " ended: its last holder is gone")]))))
+             [[:record] [:note :info (str (link-lease/title lease) " has no holder any more and is kept")]]]
+      :else (ending state id [:note :info (str (link-lease/title lease) " ended: its last holder is gone")]))))
 
 (defn- asker-gone [state [id] _]
   [(cond-> state (lease state id) (assoc-in [:alloc/leases id :lease/asker-gone?] true)) []])
@@ -255,16 +180,24 @@
   (reduce (fn [[state effects] lease]
             (let [[state more] (over state lease)]
               [state (cond-> (into effects more)
-                       (active? lease) (conj [:note :info (str (title lease) " ended: " (why lease))]))]))
+                       (link-lease/active? lease) (conj [:note :info (str (link-lease/title lease) " ended: " (why lease))]))]))
           [state []] those))
 
-(defn- at-link? [nsid index lease]
-  (and (= nsid (:lease/nsid lease)) (= index (:lease/index lease))
-       (not (contains? #{:looking :making} (:lease/state lease)))))
-
 (defn- link-gone [state [nsid index] _]
-  (gone state (filter #(at-link? nsid index %) (leases state))
+  (gone state (filter #(link-lease/at-link? nsid index %) (leases state))
         #(str "its link went away (was port " (:lease/port %) " removed?)")))
+
+(defn- link-moved
+  "Whoever owns the namespace of a lease can carry its link elsewhere, where nobody hears
+  of it: it goes on counting, under its name, until its port goes away."
+  [state [nsid index] _]
+  (reduce (fn [[state effects] lease]
+            [(put state (assoc lease :lease/state :moved :lease/nsid nil :lease/netns nil :lease/index nil))
+             (conj effects [:record]
+                   [:note :warning (str (link-lease/title lease) ": its link was moved to another network"
+                                        " namespace; it counts on until its port goes away, or root releases it")])])
+          [state []]
+          (filter #(and (link-lease/at-link? nsid index %) (link-lease/active? %)) (leases state))))
 
 (defn- ns-gone [state [nsid] _]
   (gone state
@@ -276,25 +209,22 @@
   (let [{:lease/keys [held] :as lease} (lease state id)]
     (cond
       (or (nil? lease) (not (or (= 0 uid) (= uid (:lease/uid lease)))))
-      [state [[:refuse token (refusal :lease (str "you have no lease " id))]]]
+      [state [[:refuse token (link-lease/refusal :lease (str "you have no lease " id))]]]
       (= :host held)
-      [state [[:refuse token (refusal :lease (str "lease " id " is the host's own link; taking :host-link out"
+      [state [[:refuse token (link-lease/refusal :lease (str "lease " id " is the host's own link; taking :host-link out"
                                                   " of the configuration ends it"))]]]
+      (and (= :moved (:lease/state lease)) (not= 0 uid))
+      [state [[:refuse token (link-lease/refusal :lease (str "the link of lease " id " was moved to another network"
+                                                             " namespace; only root can release it now"))]]]
       (contains? #{:looking :making} (:lease/state lease))
-      [state [[:refuse token (refusal :busy (str (title lease) " is being made; ask again"))]]]
+      [state [[:refuse token (link-lease/refusal :busy (str (link-lease/title lease) " is being made; ask again"))]]]
       :else
       (let [state (update-in state [:alloc/leases id :lease/waiters] (fnil conj []) token)]
         (if (= :ending (:lease/state lease))
           [state []]
-          (ending state id [:note :info (str (title lease) " is released")]))))))
+          (ending state id [:note :info (str (link-lease/title lease) " is released")]))))))
 
 ;; --- ports and the host's own links
-
-(defn- host-lease [id {:port/keys [name host-link]}]
-  {:lease/id id, :lease/port name, :lease/type (:type host-link), :lease/mode nil, :lease/name nil
-   :lease/uid 0, :lease/pid nil, :lease/held :host, :lease/keep? true, :lease/setup :slaac
-   :lease/queues nil, :lease/link (:link host-link), :lease/index (+ first-index id)
-   :lease/nsid nil, :lease/netns nil, :lease/state :making})
 
 (defn- host-links
   "Makes what is wanted of the host's own links and is not there; ends what is not wanted."
@@ -306,10 +236,10 @@
         [state effects]
         (reduce (fn [[state effects] lease]
                   (let [[state more] (ending state (:lease/id lease))] [state (into effects more)]))
-                [state []] (filter #(and (active? %) (not (wanted? %))) ours))]
+                [state []] (filter #(and (link-lease/active? %) (not (wanted? %))) ours))]
     (reduce (fn [[state effects] port]
               (let [id (:alloc/next state)]
-                [(-> state (assoc :alloc/next (inc id)) (put (host-lease id port)))
+                [(-> state (assoc :alloc/next (inc id)) (put (link-lease/of-host id port)))
                  (conj effects [:record] [:make id])]))
             [state effects]
             (sort-by :port/name
@@ -319,8 +249,25 @@
 (defn- ports-read [state [ports] _]
   (host-links (assoc state :alloc/ports ports)))
 
+(defn- unplugged
+  "What a port that went away leaves behind: a tap that no bridge has any more, and links
+  of which nobody would hear."
+  [state names]
+  (reduce (fn [[state effects] {:lease/keys [id] :as lease}]
+            (let [[state more] (if (= :moved (:lease/state lease)) (over state lease) (ending state id))]
+              [state (into (conj effects [:note :info (str (link-lease/title lease) " ended: its port went away")]) more)]))
+          [state []]
+          (filter (fn [{:lease/keys [type port] :as lease}]
+                    (and (not (contains? names port))
+                         (or (= :moved (:lease/state lease))
+                             (and (= "tap" type) (link-lease/active? lease)))))
+                  (leases state))))
+
 (defn- there [state [names] _]
-  (host-links (assoc state :alloc/there (set names))))
+  (let [names (set names)
+        [state effects] (unplugged (assoc state :alloc/there names) names)
+        [state more] (host-links state)]
+    [state (into effects more)]))
 
 ;; --- all of it
 
@@ -336,7 +283,7 @@
 (def ^:private table
   {:asked asked, :looked looked, :not-looked not-made, :made made, :not-made not-made
    :unanswered unanswered, :hung-up hung-up, :asker-gone asker-gone, :deleted deleted
-   :link-gone link-gone, :ns-gone ns-gone, :release release, :ports ports-read, :there there
+   :link-gone link-gone, :link-moved link-moved, :ns-gone ns-gone, :release release, :ports ports-read, :there there
    :tick (fn [state _ _] [state []])})
 
 (defn- with-host-links [[state effects :as done] before]
@@ -354,37 +301,36 @@
   [state [kind & arguments :as event] now]
   (cond-> (if (late? state event) [state []] ((table kind) state (vec arguments) now))
     (contains? #{:link-gone :ns-gone :deleted :made} kind) (with-host-links state)
-    (contains? #{:deleted :link-gone :ns-gone :not-made :not-looked :asker-gone :tick :ports} kind)
+    (contains? #{:deleted :link-gone :ns-gone :not-made :not-looked :asker-gone :tick :ports :there} kind)
     (unpark now)))
 
 ;; --- across a restart
-
-(defn written-lease
-  "What of `lease` is written down; nil before anything was begun for it."
-  [{:lease/keys [state] :as lease}]
-  (when-not (= :looking state) (dissoc lease :lease/token :lease/waiters :lease/asker-gone? :lease/resumed?)))
 
 (defn written
   "What of `state` is written down: the next id and the leases."
   [{:alloc/keys [next leases]}]
   {:alloc/next   next
-   :alloc/leases (into (sorted-map) (keep (fn [[id l]] (some->> (written-lease l) (vector id)))) leases)})
+   :alloc/leases (into (sorted-map) (keep (fn [[id l]] (some->> (link-lease/written l) (vector id)))) leases)})
 
 (defn taken-up
   "[state effects] of what was written, after looking: `found` is id -> {:link? is its
-  link there? :held? does a holder live? :asker? does the process that asked live?}."
-  [{:alloc/keys [next leases]} found]
+  link there? :held? does a holder live? :asker? does the process that asked live?};
+  `prefix` as in `empty-state`."
+  [{:alloc/keys [next leases]} found & {:keys [prefix] :or {prefix "ontap"}}]
   (reduce
    (fn [[state effects] {:lease/keys [id held keep?] was :lease/state :as lease}]
      (let [{:keys [link? held? asker?]} (found id)
            lease (assoc lease :lease/asker-gone? (not asker?))
            state (put state (assoc lease :lease/state :held))]
        (cond
+         (= :moved was)
+         [(put state (assoc lease :lease/state :moved)) effects]
+
          (not link?)
          [(drop-lease state id)
-          (conj effects [:forget lease] [:note :info (str (title lease) " ended while nobody looked")])]
+          (conj effects [:forget lease] [:note :info (str (link-lease/title lease) " ended while nobody looked")])]
 
-         (was-kept? lease)
+         (link-lease/was-kept? lease)
          [(keep-on state lease) effects]
 
          (or (contains? #{:making :ending} was)
@@ -395,5 +341,5 @@
          [(put state (assoc lease :lease/state :kept)) effects]
 
          :else [state effects])))
-   [(assoc empty-state :alloc/next next) [[:record]]]
+   [(assoc empty-state :alloc/next next :alloc/prefix prefix) [[:record]]]
    (vals leases)))

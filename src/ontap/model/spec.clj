@@ -163,7 +163,7 @@
 (s/def :lease/held #{:namespace :holder :host})
 (s/def :lease/keep? boolean?)
 (s/def :lease/setup #{:slaac :none})
-(s/def :lease/state #{:looking :making :held :kept :ending})
+(s/def :lease/state #{:looking :making :held :kept :moved :ending})
 (s/def :lease/nsid (s/nilable nat-int?))
 (s/def :lease/netns (s/nilable (s/keys :req-un [::dev ::ino])))
 (s/def :lease/link (s/nilable network/interface-name?))

@@ -105,7 +105,8 @@
 
 (defmulti kernel-event "The spec of an event of the kernel." :event/type)
 (defmethod kernel-event :link/new [_] (s/and ::link-facts (only [:event/type] link-keys)))
-(defmethod kernel-event :link/gone [_] (s/and ::link-facts (only [:event/type] link-keys)))
+(s/def :link/moved? true?)
+(defmethod kernel-event :link/gone [_] (s/and ::link-facts (only [:event/type :link/moved?] link-keys)))
 (defmethod kernel-event :addr/new [_] (s/and ::address-facts (only [:event/type] address-keys)))
 (defmethod kernel-event :addr/gone [_] (s/and ::address-facts (only [:event/type] address-keys)))
 (defmethod kernel-event :ns/new [_] (s/and (s/keys :req [:ns/id]) (only [:event/type :ns/id])))

@@ -29,8 +29,8 @@
   "Takes in all that the kernel has said up to now. Does not block, unless events were
   lost."
   [{:keys [^RtnlMonitor monitor inventory alloc]}]
-  (loop []
-    (when-let [said (seq (events/receive monitor))]
+  (loop [n 0]
+    (when-let [said (and (< n process/at-once) (seq (events/receive monitor)))]
       (if (some #(= :event/overflow (:event/type %)) said)
         (do (vreset! inventory (reduce inventory/fold inventory/empty-inventory
                                        (links-only (events/snapshot []))))
@@ -39,7 +39,7 @@
         (do (vswap! inventory #(reduce inventory/fold % (links-only said)))
             (allocator/kernel-said! alloc said (inventory/link-names @inventory))
             (when (some lending/own-address? said) (guests/refuse-again! alloc))))
-      (recur))))
+      (recur (inc n)))))
 
 ;; --- the configuration
 

@@ -47,7 +47,7 @@
   "An allocator on `loop` that keeps its book in `dir` (made; its parent is there), with
   what an earlier one left there taken up; `hear` (fn []) takes in what the kernel has
   said. Nil when another process has that book. Blocks for the kernel."
-  [{:keys [loop dir env note hear]}]
+  [{:keys [loop dir prefix env note hear] :or {prefix "ontap"}}]
   (let [book (book/layout dir)]
     (paths/make-dir! dir 0711)
     (book/prepare! book)
@@ -56,6 +56,7 @@
             alloc (allocator/allocator
                    {:loop    loop
                     :note    note
+                    :prefix  prefix
                     :book    book
                     :lock    lock
                     :taps    taps
@@ -85,6 +86,8 @@
   (when-let [ports (seq (keep #(when (:service/queues %) (:service/port %)) services))]
     (when-not @lender
       (vreset! lender (open! {:loop (:loop sup) :dir (str (:paths/dir paths) "/up") :env env
+                              ;; taps of ontapd may be beside ours
+                              :prefix "ontup"
                               :note note/line! :hear #((:hear sup) sup)})))
     (allocator/dispatch! @lender [:ports (into {} (map (fn [p] [p {:port/name p}])) ports)])
     (allocator/kernel-said! @lender [] (inventory/link-names @(:inventory sup)))))

@@ -48,6 +48,11 @@
                 (if (= "HUP" signal) (hang-up) (end))
                 (recur)))))))
 
+(def at-once
+  "How often the kernel is listened to in one turn of the loop: somebody who changes links
+  faster than anybody hears of it must not keep everything else waiting."
+  1024)
+
 (defn on-kernel!
   "Calls `hear` whenever `monitor` has something to say."
   [^EventLoop event-loop ^RtnlMonitor monitor hear]

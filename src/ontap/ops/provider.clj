@@ -6,6 +6,7 @@
   (:require [ontap.alloc.allocator :as allocator]
             [ontap.alloc.client :as client]
             [ontap.kernel.links :as links]
+            [ontap.run.granted :as granted]
             [ontap.run.paths :as paths])
   (:import (java.util.concurrent CompletableFuture TimeUnit)
            (ontap.sys EventLoop Fd Io Namespaces SysException)))
@@ -62,15 +63,25 @@
 
 (defn- on-loop
   "The answer that `ask`, called in the loop's thread with a function, gives to it; blocks
-  this one."
+  this one. The function returns false when it came too late."
   [^EventLoop loop ask]
   (let [answer (CompletableFuture.)]
     (.post loop (fn []
-                  (try (ask #(do (.complete answer %) true))
+                  (try (ask #(.complete answer %))
                        (catch Throwable t (.completeExceptionally answer t)))))
-    (.get answer patience-s TimeUnit/SECONDS)))
+    (.get (.orTimeout answer patience-s TimeUnit/SECONDS))))
 
 (defn- dup ^Fd [^Fd fd] (.dup fd))
+
+(defn- hand-over
+  "Gives `answer` to `reply!` with descriptors of its own, for the allocator closes its; false
+  when nobody waits for it any more."
+  [answer reply!]
+  (let [grant (cond-> answer
+                (:grant/lease answer) (-> (update :grant/queues (partial mapv dup))
+                                          (update :grant/holder dup)))]
+    (or (reply! grant)
+        (do (granted/close! grant) false))))
 
 (defn- from-allocator [{:keys [loop] :as alloc}]
   (fn [{:service/keys [port] :as service} _]
@@ -78,10 +89,7 @@
           (on-loop loop (fn [reply!]
                           (allocator/ask! alloc {:port port :peer (assoc root :peer/pid (Io/getpid))
                                                  :request (request service)}
-                                          ;; the allocator closes its own
-                                          #(reply! (cond-> %
-                                                     (:grant/lease %) (-> (update :grant/queues (partial mapv dup))
-                                                                          (update :grant/holder dup)))))))]
+                                          #(hand-over % reply!))))]
       (when refused
         (throw (ex-info (:refusal/says refused) {:reason ::refused :wait? (:refusal/wait? refused)})))
       (attachment service (assoc grant :grant/from :here) (:grant/lease grant)))))

@@ -158,14 +158,14 @@
 (defn- hear!
   "Takes in all that the kernel has said up to now. Does not block."
   [sup ^RtnlMonitor monitor]
-  (loop []
-    (when-let [said (seq (events/receive monitor))]
+  (loop [n 0]
+    (when-let [said (and (< n process/at-once) (seq (events/receive monitor)))]
       (if (some #(= :event/overflow (:event/type %)) said)
         (do (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
             (lending/hear! sup nil))
         (do (supervisor/kernel-said! sup said)
             (lending/hear! sup said)))
-      (recur))))
+      (recur (inc n)))))
 
 (defn- shut-down! [sup]
   (let [{:keys [leaving?]} sup]

@@ -10,7 +10,8 @@
             [clojure.test.check.clojure-test :refer [defspec]]
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
-            [ontap.model.allocation :as allocation]))
+            [ontap.model.allocation :as allocation]
+            [ontap.model.link-lease :as link-lease]))
 
 (set! *warn-on-reflection* true)
 
@@ -40,7 +41,7 @@
   (gen/let [type (gen/elements ["ipvlan" "ipvlan" "macvtap" "macvtap" "tap"])
             name (gen/elements [nil "a" "b" "c"])
             keep? gen/boolean, holder? gen/boolean]
-    (let [tap? (contains? allocation/tap? type)]
+    (let [tap? (contains? link-lease/tap? type)]
       {:request/verb :attach :request/type type :request/name name :request/queues 1 :request/mode nil
        :request/link (when-not tap? "eth0") :request/setup (if tap? :none :slaac) :request/keep? keep?
        :request/lease (if (or tap? keep? holder?) :holder :namespace)})))
@@ -49,6 +50,7 @@
   "[kind number number]: the numbers choose among what there is."
   (gen/let [kind (gen/frequency [[8 (gen/return :ask)] [12 (gen/return :finish)] [4 (gen/return :hang-up)]
                                  [3 (gen/return :asker-ends)] [2 (gen/return :link-ends)] [2 (gen/return :ns-ends)]
+                                 [1 (gen/return :link-moves)]
                                  [4 (gen/return :release)] [1 (gen/return :port-away)] [2 (gen/return :port-back)]
                                  [1 (gen/return :read-ports)] [3 (gen/return :wait)] [1 (gen/return :restart)]])
             n (gen/choose 0 1000), m (gen/choose 0 1000), peer (gen/elements peers), request gen-request]
@@ -199,6 +201,9 @@
       :hang-up    (if-let [id (nth-of holders n)] (tell (update world :holders disj id) [:hung-up id]) world)
       :asker-ends (if-let [id (nth-of (keys (:alloc/leases state)) n)] (tell world [:asker-gone id]) world)
       :link-ends  (if-let [id (nth-of (keys links) n)] (link-ends world id) world)
+      :link-moves (let [[nsid index :as at] (get links (nth-of (remove (making world) (keys links)) n))]
+                    ;; from a namespace that was passed, where its owner may carry it elsewhere
+                    (if (and nsid (< 9 nsid)) (tell (update world :links #(into {} (remove (comp #{at} val)) %)) [:link-moved nsid index]) world))
       :ns-ends    (let [busy (into #{} (map #(:lease/nsid (allocation/lease state %))) (making world))
                         nsid (nth-of (remove busy (keep first (vals links))) n)]
                     (if nsid
@@ -228,14 +233,16 @@
   (let [leases (:alloc/leases state)]
     (cond-> world
       (not-every? #(= 1 (:answers %)) (vals asked)) (wrong "not answered: " (remove #(= 1 (:answers (val %))) asked))
-      (not= (set (keys links)) (set (keys leases))) (wrong "links " (keys links) ", leases " (keys leases))
-      (not-every? #{:held :kept} (map :lease/state (vals leases))) (wrong "not at rest: " (map :lease/state (vals leases)))
+      (not= (set (keys links)) (into #{} (remove #(= :moved (:lease/state (leases %)))) (keys leases)))
+      (wrong "links " (keys links) ", leases " (keys leases))
+      (not-every? #{:held :kept :moved} (map :lease/state (vals leases))) (wrong "not at rest: " (map :lease/state (vals leases)))
       (not-every? leases holders) (wrong "a holder of nothing")
       (some (fn [{:lease/keys [held link type]}]
               (and (= :host held) (not= {:link link :type type} (get-in state [:alloc/ports "up0" :port/host-link]))))
             (vals leases))
       (wrong "a link of the host's own that nobody wants")
-      (not= holders (into #{} (keep (fn [[id l]] (when (and (= :holder (:lease/held l)) (= :held (:lease/state l))) id))) leases))
+      (not= (into #{} (remove #(= :moved (:lease/state (leases %)))) holders)
+            (into #{} (keep (fn [[id l]] (when (and (= :holder (:lease/held l)) (= :held (:lease/state l))) id))) leases))
       (wrong "holders " holders " of " (vals leases)))))
 
 (def ^:private gen-moves (gen/vector gen-move 0 120))

@@ -9,6 +9,7 @@
             [clojure.spec.alpha :as s]
             [clojure.test :refer [are deftest is testing]]
             [ontap.model.allocation :as allocation]
+            [ontap.model.link-lease :as link-lease]
             [ontap.model.spec :as spec]
             [ontap.model.text :as text]))
 
@@ -26,7 +27,7 @@
 (def ^:private bob {:peer/uid 1001 :peer/gid 1001 :peer/user "bob" :peer/groups #{"kvm"} :peer/pid 12 :peer/ticks 3})
 
 (defn- request [type & {:as more}]
-  (let [tap? (contains? allocation/tap? type)]
+  (let [tap? (contains? link-lease/tap? type)]
     (merge {:request/verb :attach :request/type type :request/name nil :request/queues 1
             :request/link (when-not tap? "eth0") :request/mode nil :request/setup (if tap? :none :slaac)
             :request/lease (if tap? :holder :namespace) :request/keep? false}
@@ -77,6 +78,7 @@
                           :held    held
                           :kept    (conj held [:hung-up 1])
                           :ending  (conj held [:release 92 alice 1])
+                          :moved   (conj held [:link-moved 5 1001])
                           :resumed (conj held [:hung-up 1] [:asked 90 (ask alice (kinds kind))]))))))
 
 (defn- state-now [state] (:lease/state (allocation/lease state 1) :absent))
@@ -89,6 +91,7 @@
   (let [goes   {:hung-up    [:ending [[:record] [:delete 1]]]
                 :unanswered [:ending [[:record] [:delete 1]]]
                 :release    [:ending [[:record] [:delete 1]]]
+                :link-moved [:moved [[:record]]]
                 :link-gone  [:absent over]
                 :ns-gone    [:absent over]}
         ending {:release   [:ending []]
@@ -106,6 +109,8 @@
                            :release    [:looking [busy]]}
                  :making  (assoc making :release [:making [busy]])
                  :held    goes
+                 ;; nobody hears of its link any more; its owner cannot get rid of its count
+                 :moved   {:release [:moved [[:refuse 91 {:refusal/rule :lease}]]]}
                  :ending  ending}
      :holder    {:absent  absent
                  :making  (assoc making :release [:making [busy]])
@@ -133,6 +138,7 @@
    :asker-gone [:asker-gone 1]
    :deleted    [:deleted 1]
    :link-gone  [:link-gone 5 1001]
+   :link-moved [:link-moved 5 1001]
    :ns-gone    [:ns-gone 5]
    :release    [:release 91 alice 1]
    :ports      [:ports {"up0" port}]
@@ -144,6 +150,29 @@
   [effects]
   (map (fn [effect] (mapv #(if (and (:refusal/rule %) (not= no %)) (select-keys % [:refusal/rule]) %) effect))
        effects))
+
+(deftest a-link-that-was-carried-elsewhere
+  (let [moved (in-state :namespace :moved)
+        again [:asked 93 (ask alice (kinds :namespace))]]
+    (is (= [[:refuse 93 {:refusal/rule :name}]] (rough (quiet (second (allocation/step moved again 0)))))
+        "its name is not free")
+    (is (= [:ending [[:record] [:delete 1]]]
+           (let [[state effects] (allocation/step moved [:release 94 {:peer/uid 0} 1] 0)]
+             [(state-now state) (quiet effects)]))
+        "root ends it")
+    (is (= [:absent over]
+           (let [[state effects] (allocation/step moved [:there #{"lo"}] 0)]
+             [(state-now state) (quiet effects)]))
+        "it went with its port")
+    (is (= :moved (state-now (first (allocation/taken-up (allocation/written moved) {1 {:link? false}}))))
+        "it counts after a restart too")))
+
+(deftest a-tap-whose-bridge-went-away
+  (let [tap  (first (play served [[:asked 90 (ask alice (request "tap"))]
+                                  [:made 1 #:lease{:nsid nil :index 9 :hwaddr "02:00:00:00:00:01" :mtu 1500}]]))
+        [state effects] (allocation/step tap [:there #{"lo"}] 0)]
+    (is (= [:ending [[:record] [:delete 1]]] [(state-now state) (quiet effects)])
+        "nothing would put it on the next one")))
 
 (deftest every-event-in-every-state
   (is (= (set (keys allocation/events)) (into #{:asked} (disj (set (keys told)) :looked-no)))
@@ -271,7 +300,7 @@
 ;; --- whose namespace is it?
 
 (deftest authority
-  (are [own-netns? net type uid rule] (= rule (:refusal/rule (allocation/authority (assoc port :port/own-netns? own-netns?)
+  (are [own-netns? net type uid rule] (= rule (:refusal/rule (link-lease/authority (assoc port :port/own-netns? own-netns?)
                                                                                    net type {:peer/uid uid})))
     false net     "ipvlan"  1000 nil
     false net     "macvlan" 1000 :authority
@@ -318,6 +347,7 @@
                 [state effects] (allocation/taken-up written {1 {:link? link? :held? held? :asker? asker?}})
                 lease    (allocation/lease state 1)
                 expected (cond
+                           (= :moved was)                         :moved
                            (not link?)                            :absent
                            (= :resumed was)                       :kept
                            (#{:making :ending} was)               :ending

@@ -48,6 +48,17 @@ class FrameFilterTest {
         }
     }
 
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("wanted")
+    void ofDhcpAlone(final String name, final byte[] frame) {
+        final Interpreter filter = new Interpreter(GuestFrame.dhcpFilter());
+        final boolean dhcp = GuestFrame.parse(frame, frame.length) instanceof GuestFrame.Dhcp;
+        if (!name.startsWith("in ")) {
+            assertEquals(dhcp ? frame.length : 0, filter.run(frame), name);
+            assertEquals(dhcp ? frame.length + 4 : 0, filter.run(tagged(frame, TAG)), name + ", with a tag");
+        }
+    }
+
     /** Name, frame. */
     static Stream<Arguments> unwanted() {
         final String data = bootp(2, NO_IP, "0a090005", "350105ff");

@@ -173,6 +173,12 @@ class TapNodeKernelTest {
         TestNamespace.await(monitor, new ArrayList<>(), e -> e instanceof RtnlEvent.NsidGone g && g.nsid() == nsid);
     }
 
+    /** Who wants a link of their own gets no queue of another's. */
+    private void assertTaken(final String name, final int flags) {
+        assertEquals(Errno.EBUSY, assertThrows(SysException.class,
+                () -> guest.in(() -> Tun.openTap(name, flags | Tun.IFF_TUN_EXCL)).close()).errno());
+    }
+
     @Test
     void aTapOnATunDeviceStaysAsLongAsItIsTold() {
         final int flags = Tun.IFF_NO_PI | Tun.IFF_VNET_HDR | Tun.IFF_MULTI_QUEUE;
@@ -183,8 +189,10 @@ class TapNodeKernelTest {
                 assertEquals(flags | Tun.IFF_TAP, TapDevice.flags(second) & (flags | Tun.IFF_TAP), "as asked for");
                 TapDevice.setPersistent(second, true);
             }
+            assertTaken("tap9", flags);
             first.close();
             assertNotNull(inside.link("tap9"), "it stays without a queue");
+            assertTaken("tap9", flags);
             try (Fd again = guest.in(() -> Tun.openTap("tap9", flags))) {
                 TapDevice.setPersistent(again, false);
             }
