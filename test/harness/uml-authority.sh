@@ -17,9 +17,9 @@ said() { # SENTENCE FILE TEXT
 }
 
 # In place of the one of uml-daemon.sh: the port is for a group that ordinary users are in.
-start_daemon() {
-  echo '{:ports {"up0" {:group "games"}}}' >/run/ontap.edn
-  "$bin/ontapd" --config /run/ontap.edn >"$daemon_log" 2>&1 & daemon=$!
+start_daemon() { # [MORE OF THE PORT [COMMAND…]]
+  echo "{:ports {\"up0\" {:group \"games\" ${1:-}}}}" >/run/ontap.edn
+  "${@:2}" "$bin/ontapd" --config /run/ontap.edn --verbosity debug >"$daemon_log" 2>&1 & daemon=$!
   soon 'ontapd answers on the socket of its port' 60 client leases
 }
 
@@ -46,7 +46,7 @@ own_namespace() {
 # A namespace that lives on: what is lent to it ends with the holder of the lease.
 lasting_namespace() {
   local held
-  as_member unshare -Urn sh -c 'echo $$ >/run/lasting/held; exec sleep 200' &
+  as_member unshare -Urn sh -c 'echo $$ >/run/lasting/held; exec sleep 200' & disown
   within 10 test -s /run/lasting/held
   held=$(cat /run/lasting/held)
   as_member nsenter --user --preserve-credentials --target "$held" "$bin/ontap" -t ipvlan up0 \
@@ -80,6 +80,42 @@ refusals() {
   said 'an outsider cannot connect' /run/no "no right to ask ontapd: $socket is for its owner and its group"
 }
 
+# The host's own link is an ipvlan link too: the host and its services reach one another by it.
+index_of() { ip -j link show dev "$1" | jq -r '.[0].ifindex'; }
+host_link() {
+  local before
+  start_daemon ':host-link "host0"' || return
+  soon "the host's own link: it is there" 10 ip link show dev host0
+  same "the host's own link: its kind" ipvlan "$(ip -j -d link show dev host0 | jq -r '.[0].linkinfo.info_kind')"
+  ip addr add 10.9.0.3/24 dev host0
+  rm -f /run/lasting/held
+  as_member unshare -Urn "$bin/ontap" -t ipvlan up0 --name web -- sh -c \
+    'ip addr add 10.9.0.60/24 dev eth0; echo $$ >/run/lasting/held; exec sleep 200' & disown
+  within 60 test -s /run/lasting/held
+  soon "the host's own link: a service is reached by it" 10 busybox ping -c 1 -W 2 -I host0 10.9.0.60
+  before=$(index_of host0)
+  stop_daemon
+  same "the host's own link: it is there without ontapd" "$before" "$(index_of host0)"
+  start_daemon ':host-link "host0"' || return
+  same "the host's own link: the next ontapd takes it up" "$before" "$(index_of host0)"
+  check "the host's own link: a service is reached by it again" busybox ping -c 1 -W 2 -I host0 10.9.0.60
+  kill "$(cat /run/lasting/held)"
+  echo '{:ports {"up0" {:group "games"}}}' >/run/ontap.edn
+  kill -HUP "$daemon"
+  soon "the host's own link: it goes when it is wanted no more" 10 sh -c '! ip link show dev host0'
+  stop_daemon
+}
+
+# CAP_NET_RAW is for the guests of ipvtap, whose frames tell their addresses.
+without_net_raw() {
+  start_daemon '' setpriv --bounding-set=-net_raw -- || return
+  as_member unshare -Urn "$bin/ontap" -t ipvlan up0 -- true >/run/raw 2>&1
+  same 'without CAP_NET_RAW: an ipvlan link is had' 0 $?
+  as_member "$bin/ontap" -t ipvtap up0 -- true >/run/raw 2>&1
+  soon 'without CAP_NET_RAW: the guest of an ipvtap is not heard' 10 grep -q 'unable to follow the guest .*EPERM' "$daemon_log"
+  stop_daemon
+}
+
 mkdir -m 1777 /run/lasting
 make_lan
 start_daemon && {
@@ -89,4 +125,6 @@ start_daemon && {
   refusals
   stop_daemon
 }
+host_link
+without_net_raw
 finish

@@ -6,12 +6,14 @@
             [ontap.harness.lan :as lan]
             [ontap.testing :as testing]))
 
-(defn- last-line [limit-s & words]
+(defn- lines-of [limit-s & words]
   (let [{:keys [exit out err]} (apply testing/run {:limit-s limit-s} words)]
     (print out)
     (flush)
     (is (= 0 exit) (str (first words) " failed: " err))
-    (last (str/split-lines out))))
+    (str/split-lines out)))
+
+(defn- last-line [& words] (last (apply lines-of words)))
 
 (deftest ^{:slow true :jdk :floor :timeout 300} launch-takes-at-most-half-the-time-of-a-shell
   (lan/needs-root!)
@@ -20,10 +22,34 @@
     (is (some? ratio) (str "test/bench/launch should end with its ratio, ended with: " line))
     (is (<= (parse-double ratio) 0.5) (str "a hundred services should start in half the time: " line))))
 
-(deftest ^{:slow true :jdk :floor :timeout 300} idle-costs-no-more-than-an-empty-jvm
-  (lan/needs-root!)
-  (let [line (last-line 280 "test/bench/idle" 3 30 100 lan/program)
+(defn- assert-idle
+  "A hundred of what `what` (up, ontapd) has make no system calls while nothing happens."
+  [what]
+  (let [line (last-line 280 "test/bench/idle" 2 30 100 lan/program what)
         [_ & figures] (re-find #"^idle ontap (\d+), empty (\d+), allowed (\d+)$" line)
         [ontap _ allowed] (map parse-long figures)]
     (is (some? ontap) (str "test/bench/idle should end with its figures, ended with: " line))
-    (is (<= ontap allowed) (str "an idle supervisor should make no calls of its own: " line))))
+    (is (<= ontap allowed) (str "an idle " what " should make no calls of its own: " line))))
+
+(deftest ^{:slow true :jdk :floor :timeout 300} idle-costs-no-more-than-an-empty-jvm
+  (lan/needs-root!)
+  (assert-idle "up"))
+
+(defn- needs-gcc! []
+  (when-not (= 0 (:exit (testing/run {} "sh" "-c" "command -v gcc")))
+    (testing/skip! "gcc is not installed (Debian: gcc, libc6-dev)")))
+
+(deftest ^{:slow true :jdk :floor :timeout 300} an-idle-ontapd-costs-no-more-than-an-empty-jvm
+  (lan/needs-root!)
+  (needs-gcc!)
+  (assert-idle "ontapd"))
+
+(deftest ^{:slow true :jdk :floor :timeout 300} an-attach-takes-about-as-long-as-ip-in-a-shell
+  (lan/needs-root!)
+  (needs-gcc!)
+  (let [lines (lines-of 280 "test/bench/attach" 3 100 lan/program)]
+    (doseq [type ["macvlan" "macvtap"]
+            :let [[line ratio] (some #(re-find (re-pattern (str "^attach " type ": .* ratio ([0-9.]+)$")) %) lines)]]
+      (is (some? ratio) (str "test/bench/attach should say what an attach of " type " takes"))
+      ;; the figures of a quiet machine are in doc/measurements.md: about 1
+      (is (<= (parse-double (or ratio "99")) 2.5) (str "an attach should take no more than a few of ip's: " line)))))

@@ -99,6 +99,12 @@
 
 ;; --- clients
 
+(defn no-socket
+  "What a client says when there is no socket at `path`."
+  [path]
+  (str "no ontapd: there is no socket " path
+       "; `ontapd PORT`, as root, makes it (ONTAP_DAEMON_DIR names another folder to look in)"))
+
 (defn as
   "The words that run a command as user and group `uid` and `gid` (numbers), with the
   supplementary `groups` (numbers) and no capability."
@@ -107,6 +113,13 @@
          (if (seq groups) (str "--groups=" (str/join "," groups)) "--clear-groups")
          "--inh-caps=-all" "--ambient-caps=-all" "--"]
         words))
+
+(defn needs-users!
+  "Leaves the test unless it is run by root, and other users can run the program."
+  []
+  (lan/needs-root!)
+  (when-not (= 0 (:exit (apply testing/run {} (as {:uid 60123 :gid 60123} "test" "-r" lan/program))))
+    (testing/skip! (str "ordinary users cannot read " lan/program))))
 
 (defn attach
   "The words of `ontap -t TYPE OPTIONS… SOCKET -- PROG…` to the up0 of `lan`."

@@ -295,7 +295,7 @@
       (is (not (re-find #"bug" (lan/said up))) (lan/said up))
       (finally (lan/end! up "KILL")))))
 
-(deftest ^{:slow true :timeout 300} vms-as-services
+(deftest ^{:slow true :timeout 300 :jdk :floor} vms-as-services
   (needs-vm!)
   (with-servers [lan server guest]
     (services! lan server guest #(is (not (.exists (io/file (ontapd/path lan "port.up0")))) "there is no ontapd"))))
