@@ -80,6 +80,21 @@ refusals() {
   said 'an outsider cannot connect' /run/no "no right to ask ontapd: $socket is for its owner and its group"
 }
 
+# A user namespace with one user in it, a file of services, and no right of root's anywhere.
+up_of_a_member() {
+  local up
+  mkdir -m 700 /run/lasting/up /run/lasting/state
+  chown 60123:60123 /run/lasting/up /run/lasting/state
+  echo '{:name "mine" :port "up0" :ipv4 "10.9.0.61/24" :ipv6 :none :exec ["sleep" "1000"]}' >/run/lasting/mine.edn
+  # shellcheck disable=SC2016  # for that shell
+  as_member env ONTAP_RUNTIME_DIR=/run/lasting/up ONTAP_STATE_DIR=/run/lasting/state ONTAP_DAEMON_DIR=/run/ontap \
+    sh -c 'echo $$ >/run/lasting/up.pid; exec unshare -Urn "$1" up /run/lasting/mine.edn' - "$bin/ontap" >/run/lasting/up.log 2>&1 & up=$!
+  soon "a member's own ontap up: its service is reached from the LAN" 60 lan busybox ping -c 1 -W 2 10.9.0.61
+  check "a member's own ontap up: the lease is theirs" sh -c "client='$clients/ontap-client'; \"\$client\" '$socket' leases | grep -q mine"
+  kill -TERM "$(cat /run/lasting/up.pid)"; wait "$up"
+  same "a member's own ontap up: SIGTERM ends it with 0" 0 $?
+}
+
 # The host's own link is an ipvlan link too: the host and its services reach one another by it.
 index_of() { ip -j link show dev "$1" | jq -r '.[0].ifindex'; }
 host_link() {
@@ -121,6 +136,7 @@ make_lan
 start_daemon && {
   own_namespace
   lasting_namespace
+  up_of_a_member
   taps_of_a_member
   refusals
   stop_daemon

@@ -297,6 +297,8 @@
   (let [{:keys [gone changed new] :as difference} (world/difference @(:world sup) services)]
     (leave! sup gone {:leave? true})
     (run! #(add! sup %) new)
+    ;; their ports may be of those that are no links of ours
+    (ports-changed! sup)
     (dispatch-all! sup (concat (for [s changed] [(:service/name s) :restart {:service s}])
                                (for [s new] [(:service/name s) :start nil])))
     (when (or (seq changed) (seq new)) (tell-missing-ports! sup))

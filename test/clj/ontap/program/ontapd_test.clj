@@ -196,8 +196,10 @@
           links   (fn [{:keys [pid]}]
                     [(:out (testing-tools/run {} "nsenter" (str "--net=/proc/" pid "/ns/net") "ip" "-o" "link" "show" "dev" "eth0"))
                      (ontapd/taps lan "ip" "-o" "link" "show" "type" "macvtap")])
-          daemon  (volatile! (ontapd/start lan {} "up0"))
-          next!   #(vreset! daemon (ontapd/start lan {} "up0"))]
+          ;; a shell that runs the tests in the background has SIGINT ignored in all it starts
+          start   #(ontapd/start lan {:wrap ["env" "--default-signal=INT"]} "up0")
+          daemon  (volatile! (start))
+          next!   #(vreset! daemon (start))]
       (try
         (let [web (holding "macvlan" "web")
               vm  (holding "macvtap" "vm")]
