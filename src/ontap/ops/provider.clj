@@ -96,38 +96,41 @@
 
 ;; --- which
 
+(defn- root?
+  "Can this process make links by itself? Root of a namespace with one user cannot."
+  []
+  (zero? (long (paths/caller))))
+
+(defn- socket [env port] (str (paths/daemon-dir env) "/port." port))
+
 (defn socket-of
-  "The socket of an ontapd that serves `port` and answers, or nil."
+  "The socket of an ontapd that serves `port`, or nil. Of a socket where nobody listens root
+  goes its own way; for others nobody else can make links, and ontapd will be back."
   [env port]
-  (let [path (str (paths/daemon-dir env) "/port." port)]
-    (when (and (Io/stat path)
-               ;; without root nobody else can make it: ontapd will be back
-               (or (not (zero? (Io/geteuid))) (client/answers? path)))
+  (let [path (socket env port)]
+    (when (and (Io/stat path) (or (not (root?)) (client/answers? path)))
       path)))
 
 (def ^:private known
-  "[path inode] of a socket -> does its ontapd live in our network namespace?"
+  "[path inode] of a socket -> does its ontapd live in another network namespace?"
   (atom {}))
 
-(defn- here?
-  "Does the ontapd at `path` see the links that we see? Then there is no port that we do
-  not see."
+(defn- elsewhere?
+  "Does the ontapd at `path` see other links than we do? One that lives in our network
+  namespace has no port that we do not see."
   [path]
   (let [at [path (some-> (Io/stat path) .ino)]]
     (if (contains? @known at)
       (@known at)
-      (let [pid (client/serving-pid path)
-            is  (boolean (and pid (seen-from-here {:grant/lease {} :grant/from {:pid pid}})))]
-        (when pid (swap! known assoc at is))
-        is))))
+      (if-let [pid (client/serving-pid path)]
+        (get (swap! known assoc at (nil? (seen-from-here {:grant/lease {} :grant/from {:pid pid}}))) at)
+        (not (root?))))))
 
 (defn ports-elsewhere
   "Those of `names` for which there is an ontapd in another network namespace: an ordinary
   user in one of their own does not see the ports of the machine."
   [env names]
-  (into #{} (filter #(let [path (str (paths/daemon-dir env) "/port." %)]
-                       (and (Io/stat path) (not (here? path)))))
-        names))
+  (into #{} (filter #(let [path (socket env %)] (and (Io/stat path) (elsewhere? path)))) names))
 
 (defn provide
   "The `provide` of `links/attach!` for `service`: nil when we make its link by

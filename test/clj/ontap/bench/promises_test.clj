@@ -25,7 +25,7 @@
 (defn- assert-idle
   "A hundred of what `what` (up, ontapd) has make no system calls while nothing happens."
   [what]
-  (let [line (last-line 280 "test/bench/idle" 2 30 100 lan/program what)
+  (let [line (last-line 280 "test/bench/idle" 1 30 100 lan/program what)
         [_ & figures] (re-find #"^idle ontap (\d+), empty (\d+), allowed (\d+)$" line)
         [ontap _ allowed] (map parse-long figures)]
     (is (some? ontap) (str "test/bench/idle should end with its figures, ended with: " line))

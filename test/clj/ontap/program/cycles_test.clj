@@ -104,15 +104,17 @@
     (is (= before (await-held lan daemon #(= before %))))))
 
 (defn- by-the-program
-  "200, two at a time, half of them killed within twice the `usual` milliseconds."
-  [lan usual ^Random random]
+  "`n` of them, two at a time, half of them killed within twice the `usual` milliseconds."
+  [lan n usual ^Random random]
   (testing-tools/two-at-a-time
    (fn [[type kill-ms]] (assoc (cycle! lan type kill-ms) :killed kill-ms))
-   (for [n (range 200)]
+   (for [n (range n)]
      [(if (even? (quot n 2)) "macvlan" "macvtap")
       (when (odd? n) (.nextInt random (int (* 2 (long usual)))))])))
 
-(deftest ^{:slow true :timeout 600 :jdk :floor} macvlan-and-macvtap
+(defn- macvlan-and-macvtap!
+  "Cycles by the program, `n` of them, and by the small client, on this machine's kernel."
+  [n]
   (lan/needs-root!)
   (uml/build-program!)
   (testing-tools/with-temp-dir [clients]
@@ -126,11 +128,11 @@
               seed   (rand-int Integer/MAX_VALUE)
               before (settled lan daemon)]
           (tells-of-a-lease lan daemon before)
-          (testing (str "200 by the program, seed " seed)
-            (let [ends (by-the-program lan usual (Random. seed))]
+          (testing (str n " by the program, seed " seed)
+            (let [ends (by-the-program lan n usual (Random. seed))]
               (is (= [] (remove #(or (:killed %) (= 0 (:status %))) ends))
                   "Those that were not killed had their link and ended well.")
-              (is (= 100 (count (filter #(and (:killed %) (= 137 (:status %))) ends))) "Half of them were killed.")
+              (is (= (quot n 2) (count (filter #(and (:killed %) (= 137 (:status %))) ends))) "Half of them were killed.")
               (is (= before (await-held lan daemon #(= before %)))
                   "Nothing is left: no link, descriptor, id, file or lease.")))
           (doseq [type ["macvlan" "macvtap"]]
@@ -139,3 +141,7 @@
                 (is (= 0 exit) (str out err)))
               (is (= before (await-held lan daemon #(= before %))) "Nothing is left."))))
         (is (= 0 (ontapd/stop! daemon)) (str "SIGTERM ends ontapd with 0; it said:\n" (lan/said daemon)))))))
+
+(deftest ^{:slow true :timeout 600 :jdk :floor} macvlan-and-macvtap (macvlan-and-macvtap! 60))
+
+(deftest ^{:long true :timeout 900 :jdk :floor} macvlan-and-macvtap-two-hundred-times (macvlan-and-macvtap! 200))

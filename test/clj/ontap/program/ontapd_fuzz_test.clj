@@ -43,7 +43,7 @@
       (not= (boolean close?) (some? unreadable)) "it closes when it should not"
       (and request (not (#{:attach :leases :release} (:request/verb request)))) "another verb")))
 
-(deftest ^{:slow true :timeout 240} a-million-mutated-requests
+(deftest ^{:slow true :timeout 240 :jdk :floor} a-million-mutated-requests
   (let [seed   (seed! "requests")
         chance (Random. seed)
         counts (int-array 2)]
@@ -193,6 +193,6 @@
             (is (not (re-find #"bug|Exception|unable" (lan/said daemon))) (lan/said daemon))
             (is (= [] (borrowers/untruths lan before [])) "Nothing is left.")))))))
 
-(deftest ^{:slow true :timeout 400} twenty-thousand-packets (fuzz! 20000 4))
+(deftest ^{:slow true :timeout 400 :jdk :floor} twenty-thousand-packets (fuzz! 20000 4))
 
 (deftest ^{:long true :timeout 3000} two-hundred-thousand-packets (fuzz! 200000 4))

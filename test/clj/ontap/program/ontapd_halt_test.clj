@@ -48,7 +48,7 @@
     (is (= 0 (:exit (lan/sh lan :host (str clients "/ontap-client") (ontapd/socket lan) "release" (str id))))))
   (is (= [] (borrowers/await-truth lan before [])) "Nothing is left."))
 
-(deftest ^{:slow true :timeout 400} halts-between-a-link-and-its-answer
+(deftest ^{:slow true :timeout 400 :jdk :floor} halts-between-a-link-and-its-answer
   (lan/needs-root!)
   (uml/build-program!)
   (testing-tools/with-temp-dir [clients]

@@ -178,8 +178,8 @@
               (ontapd/clean! lan @(:daemon t))
               (lan/end! heard "KILL"))))))))
 
-(deftest ^{:slow true :timeout 600} twenty-kills (kills 20 "KILL"))
+(deftest ^{:slow true :timeout 600 :jdk :floor} twenty-kills (kills 20 "KILL"))
 
-(deftest ^{:slow true :timeout 300} upgrades (kills 6 "TERM"))
+(deftest ^{:slow true :timeout 300 :jdk :floor} upgrades (kills 6 "TERM"))
 
 (deftest ^{:long true :timeout 1200} fifty-kills (kills 50 "KILL"))

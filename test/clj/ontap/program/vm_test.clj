@@ -180,7 +180,7 @@
 
 (defn- await-no-link [lan] (t/wait-for "the link to go" 20000 #(empty? (links lan "macvtap"))))
 
-(deftest ^{:slow true :timeout 300} a-vm-by-runvm
+(deftest ^{:slow true :timeout 300 :jdk :floor} a-vm-by-runvm
   (needs-vm!)
   (with-servers [lan server guest]
     (let [config (ontapd/config! lan {"up0" {:group "nogroup" :allow [{:user "nobody" :types ["macvtap"] :limit 1}]}})]
