@@ -13,7 +13,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import ontap.rtnl.Address;
 import ontap.rtnl.Link;
+import ontap.rtnl.Neighbour;
 import ontap.rtnl.Rtnl;
+import ontap.rtnl.RtnlConstants;
 import ontap.rtnl.RtnlEvent;
 import ontap.rtnl.RtnlMonitor;
 import ontap.sys.Clock;
@@ -246,12 +248,31 @@ public final class RouterAdvertiser implements AutoCloseable {
             return;
         }
         if (isLinkLocal(r.from())) {
+            learn(r.from(), options);
             send(message, r.from());
         } else if (r.from().isAnyLocalAddress() && !namesItself(options)) {
             // It has no address to be answered at yet: all hear it, but not more often than is good for them.
             final long due = Math.max(nowMs(), lastMs + Math.min(MIN_DELAY_MS, pace.minMs));
             if (due < nextMs) {
                 wakeAt(due);
+            }
+        }
+    }
+
+    /**
+     * Section 6.2.6: an asker may have another link-layer address than the kernel remembers, as a service does that
+     * keeps its name and gets a new link. An answer to the old one would be lost, and found out only after 8 s.
+     */
+    private void learn(final Inet6Address from, final List<NdpOption> options) {
+        for (final NdpOption option : options) {
+            if (option instanceof NdpOption.Raw raw && raw.type() == NdpOption.Raw.SOURCE_LINK_LAYER) {
+                try {
+                    rtnl.addNeighbour(new Neighbour(RtnlConstants.AF_INET6, from, raw.value(), index,
+                            RtnlConstants.NUD_STALE));
+                } catch (final SysException e) {
+                    // What was tried for the asker's sake; without it the answer goes where the kernel thinks.
+                    return;
+                }
             }
         }
     }

@@ -320,7 +320,8 @@
   [{:keys [book boot-id note] :as alloc}]
   (let [{:keys [unreadable] :as written} (book/read-book book boot-id)]
     (if unreadable
-      (note :error nil (str unreadable "; the links it tells of are left alone"))
+      (do (vswap! (:state alloc) assoc :alloc/next (:alloc/next written))
+          (note :error nil (str unreadable "; the links it tells of are left alone")))
       (let [found (into {} (map (fn [[id lease]] [id (find-again alloc lease)])) (:alloc/leases written))
             [state effects] (allocation/taken-up written (update-vals found :found)
                                                           :prefix (:alloc/prefix @(:state alloc)))]

@@ -64,6 +64,16 @@
 
 (defn- id-of-fifo [^File f] (parse-long (.getName f)))
 
+(defn- put-aside!
+  "Keeps what cannot be read from being written over. The ids that follow are of no FIFO
+  that a holder may have, so of no link with descriptors either."
+  [{:book/keys [file fifos]} sentence]
+  (let [aside (str file ".unreadable")]
+    {:unreadable (try (Io/rename file aside)
+                      (str sentence "; it is " aside " now")
+                      (catch SysException _ sentence))
+     :alloc/next (inc (reduce max 0 (map id-of-fifo (.listFiles (File. ^String fifos)))))}))
+
 (defn- sweep-fifos!
   "Removes the FIFOs of no lease of `leases`."
   [{:book/keys [fifos]} leases]
@@ -73,8 +83,8 @@
 
 (defn read-book
   "What was written down in this boot: {:alloc/next :alloc/leases}; that of an earlier
-  boot is of no use, nothing of that time lives. {:unreadable sentence} when there is
-  something else in its place."
+  boot is of no use, nothing of that time lives. {:unreadable sentence :alloc/next} when
+  there is something else in its place, which is put aside."
   [{:book/keys [file] :as book} boot-id]
   (let [nothing {:alloc/next 1 :alloc/leases (sorted-map)}
         read    (try
@@ -86,9 +96,10 @@
                   (catch NoSuchFileException _ nothing)
                   (catch IOException e {:unreadable (str "unable to read " file ": " (ex-message e))})
                   (catch RuntimeException e {:unreadable (str file " is damaged: " (ex-message e))}))]
-    (when-let [leases (:alloc/leases read)]
-      (sweep-fifos! book leases))
-    read))
+    (if-let [sentence (:unreadable read)]
+      (put-aside! book sentence)
+      (do (sweep-fifos! book (:alloc/leases read))
+          read))))
 
 (defn lock!
   "Takes the lock of the allocator, for as long as this process lives; nil when another

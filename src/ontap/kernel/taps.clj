@@ -86,6 +86,11 @@
   [{:keys [path]}]
   (pinned-at? path))
 
+(defn empty-of-links?
+  "Has the namespace, which is there, no link of a guest's?"
+  [taps]
+  (not-any? #(contains? #{"ipvtap" "macvtap"} (.kind ^Link %)) (.links (inside taps))))
+
 (defn close!
   "Lets go of the namespace; it lives on, with its links, unless `end?`."
   [{:keys [^String path opened]} end?]

@@ -70,11 +70,13 @@
         alloc))))
 
 (defn close!
-  "Lets go of all; leases and their links live on. Without a lease of a link in the
+  "Lets go of all; leases and their links live on. Without a lease or a link in the
   namespace of the taps that namespace goes too."
   [{:keys [taps state ^java.lang.AutoCloseable lock] :as alloc}]
   (allocator/close! alloc)
-  (taps/close! taps (not-any? :lease/queues (vals (:alloc/leases @state))))
+  (taps/close! taps (and (not-any? :lease/queues (vals (:alloc/leases @state)))
+                         ;; nobody knows those of a book that could not be read
+                         (or (not (taps/pinned? taps)) (taps/empty-of-links? taps))))
   (.close lock))
 
 ;; --- inside an `ontap up`

@@ -230,6 +230,22 @@
 
 ;; --- a restart
 
+(deftest a-book-that-cannot-be-read
+  (testing/with-temp-dir [dir]
+    (let [book (book/layout (str dir))]
+      (book/prepare! book)
+      (Io/mkfifo (str (:book/fifos book) "/12") 0600)
+      (spit (:book/file book) "{:alloc/v 1, :al")
+      (let [it (start dir {})
+            {:grant/keys [lease] :keys [^Fd copy]} (answer (ask it (request "macvtap")))]
+        (is (= 13 (:lease/id lease)) "Its links are left alone: no other gets their names and numbers.")
+        (is (some #{[:error (str (:book/file book) " is damaged: EOF while reading; it is " (:book/file book)
+                                 ".unreadable now; the links it tells of are left alone")]}
+                  (:done it)))
+        (.close copy)
+        (await-leases it empty?)
+        (stop! it)))))
+
 (deftest the-next-allocator-takes-up-what-lives
   (testing/with-temp-dir [dir]
     (let [it (start dir {})

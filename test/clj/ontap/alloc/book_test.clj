@@ -68,15 +68,17 @@
     (testing what
       (with-book [book]
         (spit (:book/file book) text)
-        (run! #(.close ^Fd %) (book/holder-ends book 1))
-        (let [{:keys [unreadable] :as read} (book/read-book book "boot")]
-          (is (= [:unreadable] (keys read)))
+        (run! #(.close ^Fd %) (concat (book/holder-ends book 1) (book/holder-ends book 12)))
+        (let [{:keys [unreadable] :alloc/keys [next leases]} (book/read-book book "boot")]
+          (is (= [13 nil] [next leases]) "No id is given that somebody may have.")
+          (is (= text (slurp (str (:book/file book) ".unreadable"))) "It is not written over.")
           (is (re-find says (str unreadable)))
           (is (str/includes? (str unreadable) (:book/file book)) "The sentence names the file."))
-        (is (= ["1"] (vec (.list (File. ^String (:book/fifos book))))) "Nothing is swept that somebody may hold."))))
+        (is (= #{"1" "12"} (set (.list (File. ^String (:book/fifos book))))) "Nothing is swept that somebody may hold."))))
   (with-book [book]
     (.mkdir (io/file (:book/file book)))
-    (is (re-find #"unable to read" (:unreadable (book/read-book book "boot"))))))
+    (is (re-find #"unable to read" (:unreadable (book/read-book book "boot"))))
+    (is (= {:alloc/next 1 :alloc/leases {}} (book/read-book book "boot")) "Put aside, it is in nobody's way.")))
 
 (deftest one-allocator-for-a-book
   (with-book [book]

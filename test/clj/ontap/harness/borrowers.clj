@@ -170,7 +170,9 @@ while (defined recv($s, my $f, 2048, 0)) { print substr($f, 14) =~ /^([^\\n]*)/,
         in-taps  (if taps? (links taps) #{})
         in-host  (into #{} (map #(vec (take 3 %))) (links (at (:host lan))))
         fifos    (set (map #(parse-long (.getName ^File %)) (.listFiles (io/file (ontapd/path lan "leases")))))
-        holders  (into #{} (keep (fn [[id l]] (when (= :holder (:lease/held l)) id))) leases)
+        ;; one that is kept has its FIFO as a rule; not when ontapd was killed before it was made
+        holders  (into #{} (keep (fn [[id l]] (when (and (= :holder (:lease/held l)) (or (fifos id) (not= :kept (:lease/state l)))) id)))
+                       leases)
         ids      (nsids lan (cond-> (mapv #(at (:pid %)) borrowers) taps? (conj taps)))
         wrong    (fn [what a b] (when-not (= a b) (str what ": there are " (vec (set/difference a b)) " that should not be, not "
                                                        (vec (set/difference b a)))))]

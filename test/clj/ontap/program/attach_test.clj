@@ -94,7 +94,7 @@
             link   (inside "ip" "-j" "-d" "link" "show" "dev" "lan9")]
         (try
           (is (= {"ONTAP_IFNAME" "lan9" "ONTAP_HWADDR" (address-of link) "ONTAP_MTU" "1500"}
-                 (into {} (filter #(re-find #"^ONTAP_(?!TEST|RUNTIME|STATE)" (key %))) env)))
+                 (into {} (filter #(re-find #"^ONTAP_(?!TEST|RUNTIME|STATE|REQUIRE)" (key %))) env)))
           (is (str/includes? link "\"info_kind\":\"macvlan\""))
           (is (str/includes? link "\"ifalias\":\"web\""))
           (is (str/includes? link "\"LOWER_UP\""))
