@@ -311,7 +311,7 @@
 
 ;; --- ipvtap, in a kernel that has it
 
-(deftest ^{:slow true :timeout 420 :jdk :floor} vms-on-ipvtap
+(deftest ^{:long true :timeout 420 :jdk :floor} vms-on-ipvtap
   (needs! "qemu-system-x86_64" "execlineb" "dnsmasq" "curl")
   (t/with-temp-dir [dir]
     (uml/compile-clients! dir)
