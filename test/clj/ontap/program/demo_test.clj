@@ -159,7 +159,9 @@
   it said and its exit status, once nothing of it is left."
   [pattern act]
   (let [mark    (str "ontap-demo-test-" (UUID/randomUUID))
-        {:keys [seen] :as demo} (lan/spawn {:env {"ONTAP_DEMO_TEST" mark}} lan/program "demo")]
+        ;; a shell that runs the tests in the background has SIGINT ignored in all it starts
+        {:keys [seen] :as demo} (lan/spawn {:env {"ONTAP_DEMO_TEST" mark}}
+                                           "env" "--default-signal=INT" lan/program "demo")]
     (try
       (lan/await-line demo pattern 60)
       (act demo (str/join "\n" @seen))
