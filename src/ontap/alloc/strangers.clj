@@ -19,9 +19,10 @@
   {:loop loop :closing (volatile! {})})
 
 (defn too-many?
-  "Has `uid` too many packets whose descriptors do not close?"
+  "Has `uid` too many packets whose descriptors do not close? Root, who could do worse, is
+  always listened to."
   [{:keys [closing]} uid]
-  (<= (long most-of-one) (long (get @closing uid 0))))
+  (and (not= 0 uid) (<= (long most-of-one) (long (get @closing uid 0)))))
 
 (defn- closed! [{:keys [closing]} uid]
   (vswap! closing (fn [c] (if (< 1 (long (get c uid 1))) (update c uid dec) (dissoc c uid)))))
