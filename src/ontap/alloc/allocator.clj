@@ -9,7 +9,8 @@
             [ontap.alloc.guests :as guests]
             [ontap.alloc.strangers :as strangers]
             [ontap.model.allocation :as allocation]
-            [ontap.model.link-lease :as link-lease])
+            [ontap.model.link-lease :as link-lease]
+            [ontap.model.policy :as policy])
   (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd PidFd Procs Procs$Proc SysException)))
 
 (set! *warn-on-reflection* true)
@@ -264,10 +265,9 @@
 
 (defn leases
   "The leases that `peer` may see, in the order of their ids, with the guests' addresses."
-  [{:keys [state] :as alloc} {:peer/keys [uid]}]
+  [{:keys [state] :as alloc} peer]
   (for [[id lease] (:alloc/leases @state)
-        :when (and (or (= 0 uid) (= uid (:lease/uid lease)))
-                   (not= :looking (:lease/state lease)))]
+        :when (and (policy/may-see? peer lease) (not= :looking (:lease/state lease)))]
     (assoc lease :lease/addresses (or (guests/addresses alloc id) []))))
 
 (defn lease-named

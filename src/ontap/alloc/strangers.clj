@@ -11,7 +11,7 @@
 (def ^:private most-of-one
   "Packets of one user that may be being closed. More than one user's 64 connections send
   at once: what is no trap closes in microseconds, but a busy machine takes its time."
-  64)
+  80)
 
 (defn strangers
   "Of an event loop: who has how many closings under way. For the loop's thread."

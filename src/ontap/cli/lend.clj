@@ -1,7 +1,9 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.cli.lend
   "The commands of ontapd and its clients, once their words are parsed; see
-  `ontap.cli.run`. A client has no file to read: each loads what it needs.")
+  `ontap.cli.run`. A client has no file to read: each loads what it needs."
+  (:require [ontap.model.mistake :as mistake]
+            [ontap.model.network :as network]))
 
 (set! *warn-on-reflection* true)
 
@@ -10,10 +12,13 @@
 (defn- request
   "The request that the options of `attach` make."
   [{:keys [type queues name link mode netns keep]}]
-  (let [tap? (contains? #{"ipvtap" "macvtap" "tap"} type)
+  (let [tap? (network/tap-type? type)
         only (fn [option text] (usage-error (str "--" option " is for " text ", not for " type)))]
     (cond
-      (nil? type) (throw (usage-error "`ontap attach` needs -t TYPE: ipvlan, ipvtap, macvlan, macvtap or tap"))
+      (nil? type) (throw (usage-error (str "`ontap attach` needs -t TYPE: " (mistake/and-list "or" network/types))))
+      (not-any? #{type} network/types)
+      (throw (usage-error (str "there is no type " type "; it should be " (mistake/and-list "or" network/types)
+                               (when-let [near (mistake/nearest type network/types)] (str "; did you mean " near "?")))))
       (and queues (not tap?)) (throw (only "queues" "ipvtap, macvtap and tap"))
       (and link tap?)         (throw (only "link" "ipvlan and macvlan"))
       (and netns tap?)        (throw (only "netns" "ipvlan and macvlan"))

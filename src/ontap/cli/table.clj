@@ -33,8 +33,6 @@
   [nil "--verbosity LEVEL" "debug, info (else), warning or error"
    :validate [#{"debug" "info" "warning" "error"} "should be debug, info, warning or error"]])
 
-(def ^:private types ["ipvlan" "ipvtap" "macvlan" "macvtap" "tap"])
-
 (def commands
   "Every command, in the order of the help."
   [{:name "up" :args "FILE" :arity [1 1]
@@ -78,8 +76,7 @@
     :doc "Take a link of PORT from ontapd and become PROG with it; `ontap -t …` is the same"
     :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it, whose IPv6 address is usable a second or two later (IPv4 is PROG's business); for ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
             "PROG finds ONTAP_IFNAME, ONTAP_HWADDR and ONTAP_MTU in its environment, for the types of VMs ONTAP_FD0 and so on, a descriptor for each queue, and ONTAP_LEASE_FD where the link ends with the last copy of that descriptor."]
-    :options [["-t" "--type TYPE" "ipvlan, ipvtap, macvlan, macvtap or tap"
-               :validate [(set types) "should be ipvlan, ipvtap, macvlan, macvtap or tap"]]
+    :options [["-t" "--type TYPE" "ipvlan, ipvtap, macvlan, macvtap or tap"]
               ["-m" "--queues N" "Queues, a descriptor for each; else 1" :parse-fn parse-long
                :validate [#(and % (<= 1 % 64)) "should be a number from 1 to 64"]]
               [nil "--name NAME" "The link's name, for stable addresses too"]

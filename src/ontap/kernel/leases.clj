@@ -5,7 +5,8 @@
   fresh thread that dies."
   (:require [ontap.kernel.create :as create]
             [ontap.kernel.refusal :refer [refused]]
-            [ontap.kernel.taps :as taps])
+            [ontap.kernel.taps :as taps]
+            [ontap.model.network :as network])
   (:import (ontap.rtnl Link Rtnl)
            (ontap.sys Errno Fd Namespaces Namespaces$NsId SysException)))
 
@@ -51,8 +52,7 @@
       (.setUp inside (int index)))
     (.link inside (int index))))
 
-(defn- mode-of [{:lease/keys [type mode]}]
-  (or mode (if (contains? #{"ipvlan" "ipvtap"} type) "l2" "bridge")))
+(defn- mode-of [{:lease/keys [type mode]}] (network/mode-of {:type type :mode mode}))
 
 (defn- facts [^Link l parent]
   {:lease/parent parent

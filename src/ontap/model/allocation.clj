@@ -11,6 +11,7 @@
   (its holder is gone, it was asked to stay), :moved (its owner carried the link to
   another namespace) or :ending."
   (:require [ontap.model.link-lease :as link-lease]
+            [ontap.model.network :as network]
             [ontap.model.policy :as policy]))
 
 (set! *warn-on-reflection* true)
@@ -73,7 +74,7 @@
   (let [id    (:alloc/next state)
         lease (assoc (link-lease/of-request id port request peer (:alloc/prefix state)) :lease/token token)
         state (-> state (assoc :alloc/next (inc id)) (put lease))]
-    (if (link-lease/tap? (:request/type request))
+    (if (network/tap-type? (:request/type request))
       [state [[:record] [:make id]]]
       [state [[:look id]]])))
 
@@ -205,10 +206,10 @@
                 (leases state))
         (constantly "with its network namespace")))
 
-(defn- release [state [token {:peer/keys [uid]} id] _]
+(defn- release [state [token {:peer/keys [uid] :as peer} id] _]
   (let [{:lease/keys [held] :as lease} (lease state id)]
     (cond
-      (or (nil? lease) (not (or (= 0 uid) (= uid (:lease/uid lease)))))
+      (not (and lease (policy/may-see? peer lease)))
       [state [[:refuse token (link-lease/refusal :lease (str "you have no lease " id))]]]
       (= :host held)
       [state [[:refuse token (link-lease/refusal :lease (str "lease " id " is the host's own link; taking :host-link out"

@@ -1,11 +1,10 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.model.link-lease
   "One lease of a link (doc/data.md, Lease): made of a request, called by its name, judged
-  by itself. Pure. What follows for all of them is `ontap.model.allocation`.")
+  by itself. Pure. What follows for all of them is `ontap.model.allocation`."
+  (:require [ontap.model.network :as network]))
 
 (set! *warn-on-reflection* true)
-
-(def tap? "Types whose link is reached through a descriptor." #{"ipvtap" "macvtap" "tap"})
 
 (defn refusal
   "The data of a refusal: a rule of doc/protocol.md and a sentence."
@@ -29,7 +28,7 @@
   with descriptors."
   [id port request peer prefix]
   (let [{:request/keys [type name mode queues link keep?] kind :request/lease} request
-        taps? (tap? type)]
+        taps? (network/tap-type? type)]
     {:lease/id     id
      :lease/port   port
      :lease/type   type
@@ -81,7 +80,7 @@
 (defn resumable?
   "May `request` of `peer` take the kept link of `lease` again?"
   [lease port {:request/keys [type]} {:peer/keys [uid]}]
-  (and (= :kept (:lease/state lease)) (tap? type)
+  (and (= :kept (:lease/state lease)) (network/tap-type? type)
        (= [type port uid] ((juxt :lease/type :lease/port :lease/uid) lease))))
 
 (defn written

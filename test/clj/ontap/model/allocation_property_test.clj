@@ -11,7 +11,7 @@
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
             [ontap.model.allocation :as allocation]
-            [ontap.model.link-lease :as link-lease]))
+            [ontap.model.network :as network]))
 
 (set! *warn-on-reflection* true)
 
@@ -41,7 +41,7 @@
   (gen/let [type (gen/elements ["ipvlan" "ipvlan" "macvtap" "macvtap" "tap"])
             name (gen/elements [nil "a" "b" "c"])
             keep? gen/boolean, holder? gen/boolean]
-    (let [tap? (contains? link-lease/tap? type)]
+    (let [tap? (network/tap-type? type)]
       {:request/verb :attach :request/type type :request/name name :request/queues 1 :request/mode nil
        :request/link (when-not tap? "eth0") :request/setup (if tap? :none :slaac) :request/keep? keep?
        :request/lease (if (or tap? keep? holder?) :holder :namespace)})))

@@ -10,6 +10,7 @@
             [clojure.test :refer [are deftest is testing]]
             [ontap.model.allocation :as allocation]
             [ontap.model.link-lease :as link-lease]
+            [ontap.model.network :as network]
             [ontap.model.spec :as spec]
             [ontap.model.text :as text]))
 
@@ -27,7 +28,7 @@
 (def ^:private bob {:peer/uid 1001 :peer/gid 1001 :peer/user "bob" :peer/groups #{"kvm"} :peer/pid 12 :peer/ticks 3})
 
 (defn- request [type & {:as more}]
-  (let [tap? (contains? link-lease/tap? type)]
+  (let [tap? (network/tap-type? type)]
     (merge {:request/verb :attach :request/type type :request/name nil :request/queues 1
             :request/link (when-not tap? "eth0") :request/mode nil :request/setup (if tap? :none :slaac)
             :request/lease (if tap? :holder :namespace) :request/keep? false}

@@ -59,7 +59,7 @@
               ["-t" "macvtap" "--" "true"]             100 (str "`ontap attach` needs PORT; " usage)
               ["attach" "up0" "--" "true"]             100 "`ontap attach` needs -t TYPE: ipvlan, ipvtap, macvlan, macvtap or tap"
               ["-t" "macvtap" "up0" "up1" "--" "true"] 100 (str "`ontap attach` does not take \"up1\"; " usage)
-              ["-t" "mactap" "up0" "--" "true"]        100 "failed to validate \"-t mactap\": should be ipvlan, ipvtap, macvlan, macvtap or tap; `ontap attach --help` lists its options"
+              ["-t" "mactap" "up0" "--" "true"]        100 "there is no type mactap; it should be ipvlan, ipvtap, macvlan, macvtap or tap; did you mean macvtap?"
               ["-t" "macvtap" "-m" "65" "up0" "--" "true"] 100 "failed to validate \"-m 65\": should be a number from 1 to 64; `ontap attach --help` lists its options"
               ["-t" "macvlan" "-m" "2" "up0" "--" "true"]  100 "--queues is for ipvtap, macvtap and tap, not for macvlan"
               ["-t" "macvtap" "--link" "x" "up0" "--" "true"] 100 "--link is for ipvlan and macvlan, not for macvtap"
