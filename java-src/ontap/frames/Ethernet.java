@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package ontap.frames;
 
+import java.nio.ByteBuffer;
+
 /** The header of a frame and ARP. */
 final class Ethernet {
     static final int HEADER = 14;
@@ -17,6 +19,7 @@ final class Ethernet {
     /** Ethernet and IPv4: htype, ptype, hlen, plen. */
     private static final int ARP_HTYPE = 1;
     private static final int ARP_LENGTHS = 0x0604;
+    private static final int ARP_REQUEST = 1;
     private static final int ARP_REPLY = 2;
 
     private Ethernet() {
@@ -57,9 +60,26 @@ final class Ethernet {
         final String hwaddr = arp.hwaddr(8);
         final boolean probe = arp.u32(14) == 0;
         final boolean nothing = probe && (operation == ARP_REPLY || arp.u32(24) == 0);
-        if (operation < 1 || operation > ARP_REPLY || hwaddr == null || nothing) {
+        if (operation < ARP_REQUEST || operation > ARP_REPLY || hwaddr == null || nothing) {
             return null;
         }
         return new GuestFrame.Arp(operation == ARP_REPLY, hwaddr, arp.ip4(14), arp.ip4(24));
+    }
+
+    /** A frame with this payload. */
+    static byte[] frame(final String to, final String from, final int type, final byte[] payload) {
+        final ByteBuffer out = ByteBuffer.allocate(HEADER + payload.length);
+        out.put(Slice.hwaddr(to)).put(Slice.hwaddr(from)).putShort((short) type).put(payload);
+        return out.array();
+    }
+
+    /** The packet of ARP; whom a request looks for is not known, so its hardware address is zero. */
+    static byte[] packet(final GuestFrame.Arp arp, final String to) {
+        final ByteBuffer out = ByteBuffer.allocate(ARP_SIZE);
+        out.putShort((short) ARP_HTYPE).putShort((short) IPV4).putShort((short) ARP_LENGTHS);
+        out.putShort((short) (arp.reply() ? ARP_REPLY : ARP_REQUEST));
+        out.put(Slice.hwaddr(arp.hwaddr())).put(arp.sender().getAddress());
+        out.put(arp.reply() ? Slice.hwaddr(to) : new byte[Slice.HWADDR]).put(arp.target().getAddress());
+        return out.array();
     }
 }

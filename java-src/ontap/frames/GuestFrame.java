@@ -2,6 +2,8 @@
 package ontap.frames;
 
 import java.net.InetAddress;
+import java.util.Collection;
+import ontap.dhcp4.DhcpMessage;
 
 /**
  * What an Ethernet frame says about who has which address. IP addresses are Inet4Address in ARP and DHCP, Inet6Address
@@ -13,6 +15,9 @@ public sealed interface GuestFrame {
      * discovery (the frame's own source where there is none), DHCP's chaddr.
      */
     String hwaddr();
+
+    /** The hardware address of all. */
+    String ALL = "ff:ff:ff:ff:ff:ff";
 
     /**
      * An ARP request or reply.
@@ -31,6 +36,11 @@ public sealed interface GuestFrame {
         /** The sender says that the address is its own (RFC 5227, section 2.3), by a request or, as some do, a reply. */
         public boolean announcement() {
             return sender.equals(target);
+        }
+
+        /** The frame, to this hardware address. */
+        public byte[] frame(final String to) {
+            return Ethernet.frame(to, hwaddr, Ethernet.ARP, Ethernet.packet(this, to));
         }
     }
 
@@ -61,34 +71,18 @@ public sealed interface GuestFrame {
     /**
      * A DHCP message from a client (DISCOVER REQUEST DECLINE RELEASE) or to one (OFFER ACK NAK).
      *
-     * @param type option 53, one of the constants
-     * @param xid the transaction
-     * @param client ciaddr, 0.0.0.0 when the client has no address yet
-     * @param your yiaddr, the address given
-     * @param requested option 50, or null
-     * @param prefix length of option 1, 0 when it is not said or no mask
-     * @param seconds option 51, 0xffffffff for ever, or null
-     * @param clientId option 61 in hexadecimal, or null
+     * @param from the hardware address that the frame comes from: a server's, a relay agent's, a client's
+     * @param sender the address that the packet comes from
      */
-    record Dhcp(int type, int xid, String hwaddr, InetAddress client, InetAddress your, InetAddress requested,
-            int prefix, Long seconds, String clientId) implements GuestFrame {
-        public static final int DISCOVER = 1;
-        public static final int OFFER = 2;
-        public static final int REQUEST = 3;
-        public static final int DECLINE = 4;
-        public static final int ACK = 5;
-        public static final int NAK = 6;
-        public static final int RELEASE = 7;
-        /** Lease time that never ends. */
-        public static final long INFINITY = 0xffffffffL;
-
-        /** Does a server send this type, rather than a client? */
-        public boolean fromServer() {
-            return fromServer(type);
+    record Dhcp(String from, InetAddress sender, DhcpMessage message) implements GuestFrame {
+        @Override
+        public String hwaddr() {
+            return message.hwaddr();
         }
 
-        static boolean fromServer(final int type) {
-            return type == OFFER || type == ACK || type == NAK;
+        /** The frame, with all checksums, to this hardware address and this address. */
+        public byte[] frame(final String toHwaddr, final InetAddress to) {
+            return Ethernet.frame(toHwaddr, from, Ethernet.IPV4, Dhcp4.packet(sender, to, message));
         }
     }
 
@@ -121,5 +115,19 @@ public sealed interface GuestFrame {
     /** The same for DHCP alone: on a parent nothing else tells of a guest, and a LAN is full of ARP. */
     static byte[] dhcpFilter() {
         return FrameFilter.program(true);
+    }
+
+    /**
+     * The same for a client of DHCP on a parent: replies of DHCP, and ARP that tells of the watched addresses, by who
+     * has one or by who probes for one; only what is in no VLAN. Of more than a thousand addresses each counts as
+     * watched.
+     */
+    static byte[] clientFilter(final Collection<? extends InetAddress> watched) {
+        return ClientFilter.program(watched);
+    }
+
+    /** The same with all ARP. */
+    static byte[] clientFilter() {
+        return ClientFilter.ofAllArp();
     }
 }

@@ -91,11 +91,21 @@ final class Slice {
 
     /** Is a sum over data and its checksum what it should be? */
     static boolean sound(final long sum) {
+        return checksum(sum) == 0;
+    }
+
+    /** The checksum that goes with a sum over data in which its place is zero. */
+    static int checksum(final long sum) {
         long folded = sum;
         while (folded >>> 16 != 0) {
             folded = (folded & 0xffff) + (folded >>> 16);
         }
-        return folded == 0xffff;
+        return (int) ~folded & 0xffff;
+    }
+
+    /** The bytes of a hardware address's text. */
+    static byte[] hwaddr(final String text) {
+        return COLONS.parseHex(text);
     }
 
     /** Sixteen bytes stay an IPv6 address, also where InetAddress would see an IPv4 one in them. */

@@ -69,6 +69,16 @@ public final class PacketSocket {
     }
 
     /**
+     * Another filter for the socket, at once; frames that wait already stay. ENOMEM when the old and the new program
+     * together are more than net.core.optmem_max: then the old one stays.
+     *
+     * @param filter as for {@link #open}, not empty
+     */
+    public static void refilter(final Fd fd, final byte[] filter) {
+        attach(fd, filter);
+    }
+
+    /**
      * The next frame, from its Ethernet header on; null when none waits. ENETDOWN, once, when the link has gone down
      * or away: after the first, frames come again once it is up; after the second, never.
      */

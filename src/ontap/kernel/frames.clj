@@ -4,6 +4,7 @@
   `ontap.model.mirror`."
   (:require [ontap.model.address :as address])
   (:import (java.net InetAddress)
+           (ontap.dhcp4 DhcpMessage DhcpOptions)
            (ontap.frames GuestFrame GuestFrame$Advertisement GuestFrame$Arp GuestFrame$Dhcp
                          GuestFrame$Solicitation)))
 
@@ -35,30 +36,33 @@
 
 (defn- given
   "The keys of an address that a server gives."
-  [^GuestFrame$Dhcp f]
-  (when-let [ip (text (.your f))]
-    (let [seconds (.seconds f)]
+  [^DhcpMessage m]
+  (when-let [ip (text (.your m))]
+    (let [prefix (.prefix (.options m)), seconds (.seconds (.options m) DhcpOptions/LEASE)]
       (cond-> {:seen/ip ip}
-        (pos? (.prefix f))                                      (assoc :seen/prefix (.prefix f))
-        (and seconds (not= GuestFrame$Dhcp/INFINITY seconds)) (assoc :seen/seconds seconds)))))
+        (pos? prefix)                                     (assoc :seen/prefix prefix)
+        (and seconds (not= DhcpMessage/INFINITY seconds)) (assoc :seen/seconds seconds)))))
 
 (defn- dhcp
   "A client's message counts when the guest sent it, a server's when the guest did not."
-  [^GuestFrame$Dhcp f outgoing?]
-  (when-not (= outgoing? (.fromServer f))
-    (let [requested (text (.requested f)), own (text (.client f))
-          event (condp = (.type f)
-                  GuestFrame$Dhcp/DISCOVER {:seen/kind :dhcp-discover}
-                  GuestFrame$Dhcp/REQUEST  (cond-> {:seen/kind :dhcp-request}
-                                             (or requested own) (assoc :seen/ip (or requested own)))
-                  GuestFrame$Dhcp/DECLINE  (when requested {:seen/kind :dhcp-decline :seen/ip requested})
-                  GuestFrame$Dhcp/RELEASE  (when own {:seen/kind :dhcp-release :seen/ip own})
-                  GuestFrame$Dhcp/OFFER    (some-> (given f) (assoc :seen/kind :dhcp-offer))
-                  GuestFrame$Dhcp/ACK      (some-> (given f) (assoc :seen/kind :dhcp-ack))
-                  GuestFrame$Dhcp/NAK      {:seen/kind :dhcp-nak})]
+  [^DhcpMessage m outgoing?]
+  (when-not (= outgoing? (.reply m))
+    (let [options   (.options m)
+          requested (text (.address options DhcpOptions/REQUESTED))
+          own       (text (.client m))
+          id        (.hex options DhcpOptions/CLIENT_ID)
+          event (condp = (.type m)
+                  DhcpMessage/DISCOVER {:seen/kind :dhcp-discover}
+                  DhcpMessage/REQUEST  (cond-> {:seen/kind :dhcp-request}
+                                         (or requested own) (assoc :seen/ip (or requested own)))
+                  DhcpMessage/DECLINE  (when requested {:seen/kind :dhcp-decline :seen/ip requested})
+                  DhcpMessage/RELEASE  (when own {:seen/kind :dhcp-release :seen/ip own})
+                  DhcpMessage/OFFER    (some-> (given m) (assoc :seen/kind :dhcp-offer))
+                  DhcpMessage/ACK      (some-> (given m) (assoc :seen/kind :dhcp-ack))
+                  DhcpMessage/NAK      {:seen/kind :dhcp-nak})]
       (when event
-        (cond-> (assoc event :seen/xid (Integer/toUnsignedLong (.xid f)))
-          (.clientId f) (assoc :seen/client (.clientId f)))))))
+        (cond-> (assoc event :seen/xid (Integer/toUnsignedLong (.xid m)))
+          id (assoc :seen/client id))))))
 
 (defn seen
   "The event that a frame on a guest's link is, or nil. `outgoing?`: the link sends it,
@@ -69,7 +73,7 @@
                 GuestFrame$Arp           (arp f)
                 GuestFrame$Solicitation  (solicitation f)
                 GuestFrame$Advertisement (advertisement f)
-                GuestFrame$Dhcp          (dhcp f outgoing?)
+                GuestFrame$Dhcp          (dhcp (.message ^GuestFrame$Dhcp f) outgoing?)
                 nil)]
     (some-> event
             (assoc :seen/from (if outgoing? :guest :lan) :seen/hwaddr (.hwaddr f)))))

@@ -6,7 +6,9 @@
             [ontap.model.address :as address]
             [ontap.model.mirror :as mirror])
   (:import (java.net Inet6Address InetAddress)
+           (java.nio ByteBuffer)
            (java.util HexFormat)
+           (ontap.dhcp4 DhcpMessage DhcpOptions)
            (ontap.frames GuestFrame GuestFrame$Advertisement GuestFrame$Arp GuestFrame$Dhcp GuestFrame$Solicitation)))
 
 (set! *warn-on-reflection* true)
@@ -21,9 +23,17 @@
 (defn- solicitation [sender target] (GuestFrame$Solicitation. mac (ip sender) (ip target)))
 (defn- advertisement [target] (GuestFrame$Advertisement. mac (ip "fe80::5") (ip target) false true))
 
-(defn- dhcp [type & {:keys [client your requested prefix seconds id]
-                     :or {client "0.0.0.0" your "0.0.0.0" prefix 0}}]
-  (GuestFrame$Dhcp. (int type) (int -2) mac (ip client) (ip your) (some-> requested ip) (int prefix) seconds id))
+(defn- number [n] (.array (.putInt (ByteBuffer/allocate 4) (unchecked-int n))))
+
+(defn- dhcp [type & {:keys [client your requested prefix seconds id] :or {client "0.0.0.0" your "0.0.0.0"}}]
+  (let [options (cond-> {(int DhcpOptions/TYPE) (byte-array [type])}
+                  requested (assoc (int DhcpOptions/REQUESTED) (address/to-bytes requested))
+                  prefix    (assoc (int DhcpOptions/MASK) (number (bit-shift-left -1 (- 32 prefix))))
+                  seconds   (assoc (int DhcpOptions/LEASE) (number seconds))
+                  id        (assoc (int DhcpOptions/CLIENT_ID) (.parseHex (HexFormat/of) id)))]
+    (GuestFrame$Dhcp. mac (ip "10.9.0.1")
+                      (DhcpMessage. (DhcpMessage/fromServer (int type)) (int -2) (int 0) false (ip client) (ip your)
+                                    (ip "0.0.0.0") mac (DhcpOptions/of options)))))
 
 (defn- bare [event] (dissoc event :seen/from :seen/hwaddr))
 
@@ -48,7 +58,7 @@
   (are [frame event] (= event (bare (frames/seen frame false)))
     (dhcp 2 :your "10.9.0.5" :prefix 24 :seconds 3600)
     {:seen/kind :dhcp-offer :seen/xid 4294967294 :seen/ip "10.9.0.5" :seen/prefix 24 :seen/seconds 3600}
-    (dhcp 5 :your "10.9.0.5" :seconds GuestFrame$Dhcp/INFINITY :id "01aa")
+    (dhcp 5 :your "10.9.0.5" :seconds DhcpMessage/INFINITY :id "01aa")
     {:seen/kind :dhcp-ack :seen/xid 4294967294 :seen/ip "10.9.0.5" :seen/client "01aa"}
     (dhcp 5 :your "10.9.0.5")          {:seen/kind :dhcp-ack :seen/xid 4294967294 :seen/ip "10.9.0.5"}
     (dhcp 6)                           {:seen/kind :dhcp-nak :seen/xid 4294967294}))

@@ -20,7 +20,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import java.net.InetAddress;
 import java.util.Arrays;
 import java.util.stream.Stream;
-import ontap.frames.GuestFrame.Dhcp;
+import ontap.dhcp4.DhcpMessage;
+import ontap.dhcp4.DhcpOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -40,69 +41,74 @@ class DhcpTest {
     private static final byte[] ACK = fromServer(bootp(2, NO_IP, IP, "350105" + SERVER + HOUR + MASK + "ff"));
     private static final String NO_SNAME = "00".repeat(64);
 
+    /** What of a message tells about addresses. */
+    private record Meaning(int type, int xid, String hwaddr, InetAddress client, InetAddress your,
+            InetAddress requested, int prefix, Long seconds, String clientId) {
+    }
+
     /** Name, frame, what it means. */
     static Stream<Arguments> frames() {
         return Stream.of(
-                row("discover", DISCOVER, client(Dhcp.DISCOVER, NO_IP, null, ID_TEXT)),
+                row("discover", DISCOVER, client(DhcpMessage.DISCOVER, NO_IP, null, ID_TEXT)),
                 row("request", fromClient(bootp(1, NO_IP, NO_IP, "350103" + ASKED + SERVER + "ff")),
-                        client(Dhcp.REQUEST, NO_IP, IP, null)),
+                        client(DhcpMessage.REQUEST, NO_IP, IP, null)),
                 row("request of a renewal", udp(IP, "0a090001", 68, 67, "", bootp(1, IP, NO_IP, "350103ff")),
-                        client(Dhcp.REQUEST, IP, null, null)),
+                        client(DhcpMessage.REQUEST, IP, null, null)),
                 row("decline", fromClient(bootp(1, NO_IP, NO_IP, "350104" + ASKED + SERVER + "ff")),
-                        client(Dhcp.DECLINE, NO_IP, IP, null)),
+                        client(DhcpMessage.DECLINE, NO_IP, IP, null)),
                 row("release", udp(IP, "0a090001", 68, 67, "", bootp(1, IP, NO_IP, "350107" + SERVER + "ff")),
-                        client(Dhcp.RELEASE, IP, null, null)),
+                        client(DhcpMessage.RELEASE, IP, null, null)),
                 row("from a client of another port", udp(NO_IP, "ffffffff", 40000, 67, "",
-                        bootp(1, NO_IP, NO_IP, "350101ff")), client(Dhcp.DISCOVER, NO_IP, null, null)),
+                        bootp(1, NO_IP, NO_IP, "350101ff")), client(DhcpMessage.DISCOVER, NO_IP, null, null)),
                 row("offer", fromServer(bootp(2, NO_IP, IP, "350102" + SERVER + HOUR + MASK + "ff")),
-                        server(Dhcp.OFFER, IP, 24, 3600L, null)),
-                row("ack", ACK, server(Dhcp.ACK, IP, 24, 3600L, null)),
+                        server(DhcpMessage.OFFER, IP, 24, 3600L, null)),
+                row("ack", ACK, server(DhcpMessage.ACK, IP, 24, 3600L, null)),
                 row("ack that repeats the client", fromServer(bootp(2, NO_IP, IP, "350105" + ID + "ff")),
-                        server(Dhcp.ACK, IP, 0, null, ID_TEXT)),
+                        server(DhcpMessage.ACK, IP, 0, null, ID_TEXT)),
                 row("ack for ever", fromServer(bootp(2, NO_IP, IP, "3501053304ffffffffff")),
-                        server(Dhcp.ACK, IP, 0, Dhcp.INFINITY, null)),
+                        server(DhcpMessage.ACK, IP, 0, DhcpMessage.INFINITY, null)),
                 row("ack to one", udp("0a090001", IP, 67, 68, "", bootp(2, NO_IP, IP, "350105" + HOUR + "ff")),
-                        server(Dhcp.ACK, IP, 0, 3600L, null)),
+                        server(DhcpMessage.ACK, IP, 0, 3600L, null)),
                 row("nak", fromServer(bootp(2, NO_IP, NO_IP, "350106" + SERVER + "ff")),
-                        server(Dhcp.NAK, NO_IP, 0, null, null)),
+                        server(DhcpMessage.NAK, NO_IP, 0, null, null)),
                 row("a mask of /32", fromServer(bootp(2, NO_IP, IP, "3501050104ffffffffff")),
-                        server(Dhcp.ACK, IP, 32, null, null)),
+                        server(DhcpMessage.ACK, IP, 32, null, null)),
                 row("a mask of /0", fromServer(bootp(2, NO_IP, IP, "350105010400000000ff")),
-                        server(Dhcp.ACK, IP, 0, null, null)),
+                        server(DhcpMessage.ACK, IP, 0, null, null)),
                 row("a mask with a hole", fromServer(bootp(2, NO_IP, IP, "3501050104ff00ff00ff")),
-                        server(Dhcp.ACK, IP, 0, null, null)),
+                        server(DhcpMessage.ACK, IP, 0, null, null)),
                 row("padding between the options and bytes after the end",
                         fromServer(bootp(2, NO_IP, IP, "0000350105000000" + HOUR + "00ff3304000000010000")),
-                        server(Dhcp.ACK, IP, 0, 3600L, null)),
+                        server(DhcpMessage.ACK, IP, 0, 3600L, null)),
                 row("an option of no bytes", fromServer(bootp(2, NO_IP, IP, "5000350105ff")),
-                        server(Dhcp.ACK, IP, 0, null, null)),
+                        server(DhcpMessage.ACK, IP, 0, null, null)),
                 row("options of the IP header",
                         udp("0a090001", "ffffffff", 67, 68, "94040000", bootp(2, NO_IP, IP, "350105ff")),
-                        server(Dhcp.ACK, IP, 0, null, null)),
+                        server(DhcpMessage.ACK, IP, 0, null, null)),
                 row("options in the file's place", fromServer(bootp(2, NO_IP, IP, NO_SNAME,
-                        filled(HOUR + MASK, 128), "350105340101ff")), server(Dhcp.ACK, IP, 24, 3600L, null)),
+                        filled(HOUR + MASK, 128), "350105340101ff")), server(DhcpMessage.ACK, IP, 24, 3600L, null)),
                 row("options in the server's name's place", fromServer(bootp(2, NO_IP, IP,
                         filled(HOUR + MASK, 64), "ee".repeat(128), "340102350105ff")),
-                        server(Dhcp.ACK, IP, 24, 3600L, null)),
+                        server(DhcpMessage.ACK, IP, 24, 3600L, null)),
                 row("options in both, the type too", fromServer(bootp(2, NO_IP, IP,
                         filled(MASK, 64), filled("350105" + HOUR, 128), "340103ff")),
-                        server(Dhcp.ACK, IP, 24, 3600L, null)),
+                        server(DhcpMessage.ACK, IP, 24, 3600L, null)),
                 row("an option in pieces, the file's before the name's", fromServer(bootp(2, NO_IP, IP,
                         filled("3d024444", 64), filled("3d023333", 128), "3d0211113d022222340103350105ff")),
-                        server(Dhcp.ACK, IP, 0, null, "1111222233334444")),
+                        server(DhcpMessage.ACK, IP, 0, null, "1111222233334444")),
                 row("no options elsewhere where none are said", fromServer(bootp(2, NO_IP, IP,
-                        filled(HOUR, 64), filled(MASK, 128), "350105ff")), server(Dhcp.ACK, IP, 0, null, null)),
-                row("in a VLAN", tagged(ACK, "81000007"), server(Dhcp.ACK, IP, 24, 3600L, null)),
-                row("without a checksum", unchecked(ACK), server(Dhcp.ACK, IP, 24, 3600L, null)));
+                        filled(HOUR, 64), filled(MASK, 128), "350105ff")), server(DhcpMessage.ACK, IP, 0, null, null)),
+                row("in a VLAN", tagged(ACK, "81000007"), server(DhcpMessage.ACK, IP, 24, 3600L, null)),
+                row("without a checksum", unchecked(ACK), server(DhcpMessage.ACK, IP, 24, 3600L, null)));
     }
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("frames")
-    void reads(final String name, final byte[] frame, final Dhcp meaning) {
-        assertEquals(meaning, GuestFrame.parse(frame, frame.length), name);
-        assertEquals(meaning, GuestFrame.parse(frame, frame.length, true), name + ", without checksum");
+    void reads(final String name, final byte[] frame, final Meaning meaning) {
+        assertEquals(meaning, meaning(GuestFrame.parse(frame, frame.length)), name);
+        assertEquals(meaning, meaning(GuestFrame.parse(frame, frame.length, true)), name + ", without checksum");
         final byte[] more = Arrays.copyOf(frame, frame.length + 20);
-        assertEquals(meaning, GuestFrame.parse(more, more.length), name + ", with bytes behind the packet");
+        assertEquals(meaning, meaning(GuestFrame.parse(more, more.length)), name + ", with bytes behind the packet");
     }
 
     /** Name, frame. */
@@ -229,21 +235,29 @@ class DhcpTest {
         return ethernet(ALL, GUEST, "0800" + packet);
     }
 
-    private static Dhcp client(final int type, final String ciaddr, final String requested, final String id) {
-        return new Dhcp(type, 0xa1b2c3d4, MAC, address(ciaddr), address(NO_IP),
+    private static Meaning client(final int type, final String ciaddr, final String requested, final String id) {
+        return new Meaning(type, 0xa1b2c3d4, MAC, address(ciaddr), address(NO_IP),
                 requested == null ? null : address(requested), 0, null, id);
     }
 
-    private static Dhcp server(final int type, final String yiaddr, final int prefix, final Long seconds,
+    private static Meaning server(final int type, final String yiaddr, final int prefix, final Long seconds,
             final String id) {
-        return new Dhcp(type, 0xa1b2c3d4, MAC, address(NO_IP), address(yiaddr), null, prefix, seconds, id);
+        return new Meaning(type, 0xa1b2c3d4, MAC, address(NO_IP), address(yiaddr), null, prefix, seconds, id);
+    }
+
+    private static Meaning meaning(final GuestFrame frame) {
+        final DhcpMessage m = ((GuestFrame.Dhcp) frame).message();
+        final DhcpOptions options = m.options();
+        assertEquals(m.hwaddr(), frame.hwaddr(), "the client's");
+        return new Meaning(m.type(), m.xid(), m.hwaddr(), m.client(), m.your(), options.address(DhcpOptions.REQUESTED),
+                options.prefix(), options.seconds(DhcpOptions.LEASE), options.hex(DhcpOptions.CLIENT_ID));
     }
 
     private static InetAddress address(final String text) {
         return Slice.address(hex(text));
     }
 
-    private static Arguments row(final String name, final byte[] frame, final Dhcp meaning) {
+    private static Arguments row(final String name, final byte[] frame, final Meaning meaning) {
         return Arguments.of(name, frame, meaning);
     }
 

@@ -19,7 +19,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
-import ontap.frames.GuestFrame.Dhcp;
+import ontap.dhcp4.DhcpMessage;
+import ontap.dhcp4.DhcpOptions;
 import ontap.sys.Fd;
 import ontap.sys.Io;
 import ontap.sys.PacketSocket;
@@ -90,6 +91,40 @@ class FrameKernelTest {
         }
     }
 
+    /** A frame of a VLAN comes in without its tag, as if it were of no VLAN: the filter knows. */
+    @Test
+    void theKernelLetsThroughWhatAClientNeeds() {
+        final List<byte[]> wanted = new ArrayList<>();
+        final Interpreter filter = new Interpreter(ClientFilterTest.watched());
+        try (Fd sender = TwoHosts.socket(hosts.lan, "lan0", new byte[0]);
+                Fd receiver = TwoHosts.socket(hosts.guest, "eth0", GuestFrame.clientFilter(List.of()))) {
+            PacketSocket.refilter(receiver, ClientFilterTest.watched());
+            for (final Arguments row : Stream.of(ClientFilterTest.unheard(), ClientFilterTest.others(),
+                    ClientFilterTest.replies(), ClientFilterTest.heard()).flatMap(s -> s).toList()) {
+                final byte[] frame = (byte[]) row.get()[1];
+                if (frame.length >= 42 && untagged(frame) == frame) {
+                    PacketSocket.send(sender, tagged(frame, "81000007"));
+                    PacketSocket.send(sender, tagged(frame, "88a80007"));
+                    PacketSocket.send(sender, frame);
+                    PacketSocket.send(sender, tagged(frame, "8100e000"));
+                    if (filter.run(frame) > 0) {
+                        wanted.add(frame);
+                        assertEquals(HandBuilt.hex(frame), received(receiver, false), "without a tag");
+                        assertEquals(HandBuilt.hex(frame), received(receiver, false), "with a priority");
+                    }
+                }
+            }
+            assertNull(PacketSocket.receive(receiver, buffer), "nothing else came");
+            assertEquals(11, wanted.size(), "all that is wanted");
+            PacketSocket.refilter(receiver, GuestFrame.clientFilter(List.of()));
+            wanted.forEach(frame -> PacketSocket.send(sender, frame));
+            for (int i = 0; i < 6; i++) {
+                assertEquals(HandBuilt.hex(wanted.get(i)), received(receiver, false), "a reply");
+            }
+            assertNull(PacketSocket.receive(receiver, buffer), "no ARP any more");
+        }
+    }
+
     @Test
     void readsWhatTheKernelSaysOfItsAddresses() throws Exception {
         TwoHosts.run(hosts.lan, "ip", "addr", "add", "10.9.0.1/24", "dev", "lan0");
@@ -133,24 +168,24 @@ class FrameKernelTest {
                 Running server = new Running(hosts.lan, "busybox", "udhcpd", "-f", config.toString());
                 Running client = new Running(hosts.guest, "busybox", "udhcpc", "-i", "eth0", "-R", "-f", "-T", "2",
                         "-s", script.toString())) {
-            final Dhcp discover = (Dhcp) await(fd, "discover", s -> s.outgoing && type(s, Dhcp.DISCOVER)).frame;
-            final Dhcp offer = (Dhcp) await(fd, "offer", s -> !s.outgoing && type(s, Dhcp.OFFER)).frame;
-            final Dhcp request = (Dhcp) await(fd, "request", s -> s.outgoing && type(s, Dhcp.REQUEST)).frame;
-            final Dhcp ack = (Dhcp) await(fd, "ack", s -> !s.outgoing && type(s, Dhcp.ACK)).frame;
+            final DhcpMessage discover = message(await(fd, "discover", s -> s.outgoing && type(s, DhcpMessage.DISCOVER)));
+            final DhcpMessage offer = message(await(fd, "offer", s -> !s.outgoing && type(s, DhcpMessage.OFFER)));
+            final DhcpMessage request = message(await(fd, "request", s -> s.outgoing && type(s, DhcpMessage.REQUEST)));
+            final DhcpMessage ack = message(await(fd, "ack", s -> !s.outgoing && type(s, DhcpMessage.ACK)));
             await(fd, "the guest's announcement", s -> s.outgoing && s.frame instanceof GuestFrame.Arp a
                     && a.announcement());
             client.process.destroy();
-            final Seen release = await(fd, "release", s -> s.outgoing && type(s, Dhcp.RELEASE));
-            assertEquals(1, Stream.of(discover, offer, request, ack).map(Dhcp::xid).distinct().count(), "one xid");
-            assertEquals(1, Stream.of(discover, offer, request, ack).map(Dhcp::hwaddr).distinct().count(), "one MAC");
-            assertEquals("01" + discover.hwaddr().replace(":", ""), discover.clientId(), "udhcpc's identifier");
-            for (final Dhcp given : List.of(offer, ack)) {
+            final Seen release = await(fd, "release", s -> s.outgoing && type(s, DhcpMessage.RELEASE));
+            assertEquals(1, Stream.of(discover, offer, request, ack).map(DhcpMessage::xid).distinct().count(), "one xid");
+            assertEquals(1, Stream.of(discover, offer, request, ack).map(DhcpMessage::hwaddr).distinct().count(), "one MAC");
+            assertEquals("01" + discover.hwaddr().replace(":", ""), discover.options().hex(DhcpOptions.CLIENT_ID), "udhcpc's identifier");
+            for (final DhcpMessage given : List.of(offer, ack)) {
                 assertTrue(is("10.9.0.50", given.your()), "the only address there is: " + given);
-                assertEquals(24, given.prefix(), "its prefix");
-                assertEquals(3600L, given.seconds(), "an hour");
+                assertEquals(24, given.options().prefix(), "its prefix");
+                assertEquals(3600L, given.options().seconds(DhcpOptions.LEASE), "an hour");
             }
-            assertTrue(is("10.9.0.50", request.requested()), "the client asks for what was offered: " + request);
-            assertTrue(is("10.9.0.50", ((Dhcp) release.frame).client()), "and gives it back: " + release);
+            assertTrue(is("10.9.0.50", request.options().address(DhcpOptions.REQUESTED)), "the client asks for what was offered: " + request);
+            assertTrue(is("10.9.0.50", message(release).client()), "and gives it back: " + release);
             assertTrue(server.process.isAlive(), "the server serves");
             assertTrue(release.partial, "its checksum was left to the link, which has not made it yet");
         }
@@ -170,7 +205,11 @@ class FrameKernelTest {
     }
 
     private static boolean type(final Seen seen, final int type) {
-        return seen.frame instanceof Dhcp d && d.type() == type;
+        return seen.frame instanceof GuestFrame.Dhcp d && d.message().type() == type;
+    }
+
+    private static DhcpMessage message(final Seen seen) {
+        return ((GuestFrame.Dhcp) seen.frame).message();
     }
 
     private static boolean is(final String text, final InetAddress ip) {

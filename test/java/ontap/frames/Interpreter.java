@@ -13,6 +13,8 @@ final class Interpreter {
     private static final int LDX = 0x01;
     private static final int JMP = 0x05;
     private static final int RET = 0x06;
+    private static final int VLAN_TAG = 0xfffff000 + 44;
+    private static final int VLAN_TAG_PRESENT = 0xfffff000 + 48;
 
     private final ByteBuffer program;
 
@@ -23,8 +25,13 @@ final class Interpreter {
         this.program = ByteBuffer.wrap(program).order(ByteOrder.nativeOrder());
     }
 
-    /** How many bytes of the frame are let through. */
+    /** How many bytes of a frame without a tag are let through. */
     int run(final byte[] frame) {
+        return run(frame, -1);
+    }
+
+    /** The same of a frame whose tag the kernel has taken: priority and number of the VLAN, -1 when there was none. */
+    int run(final byte[] frame, final int tag) {
         int a = 0;
         int x = 0;
         int pc = 0;
@@ -45,6 +52,10 @@ final class Interpreter {
                         case 0x40 -> x + k;
                         default -> throw unknown(code);
                     };
+                    if (at == VLAN_TAG || at == VLAN_TAG_PRESENT) {
+                        a = at == VLAN_TAG_PRESENT ? tag < 0 ? 0 : 1 : Math.max(0, tag);
+                        continue;
+                    }
                     if (at < 0 || at > frame.length - size) {
                         return 0;
                     }
@@ -63,6 +74,10 @@ final class Interpreter {
                     x = (frame[k] & 0xf) * 4;
                 }
                 case JMP -> {
+                    if (code == JMP) {
+                        pc += k;
+                        continue;
+                    }
                     final boolean yes = switch (code) {
                         case 0x15 -> a == k;
                         case 0x25 -> Integer.compareUnsigned(a, k) > 0;

@@ -89,6 +89,20 @@ class PacketSocketKernelTest {
     }
 
     @Test
+    void takesAnotherFilterAtOnce() {
+        try (Fd speaker = open(here, ALL); Fd opposite = open(there, Frames.filter(Frames.TYPE))) {
+            PacketSocket.refilter(opposite, Frames.filter(Frames.TYPE + 1));
+            PacketSocket.send(speaker, Frames.of(Frames.TYPE, "of old"));
+            PacketSocket.send(speaker, Frames.of(Frames.TYPE + 1, "of now"));
+            Frames.expect(opposite, "of now");
+            assertThrows(SysException.class, () -> PacketSocket.refilter(opposite, new byte[8]), "no program");
+            PacketSocket.send(speaker, Frames.of(Frames.TYPE, "of old"));
+            PacketSocket.send(speaker, Frames.of(Frames.TYPE + 1, "as before"));
+            Frames.expect(opposite, "as before");
+        }
+    }
+
+    @Test
     void saysOnceThatTheLinkIsDown() {
         try (Fd speaker = open(here, ALL); Fd opposite = open(there, ALL)) {
             rtnl.setDown(there);
