@@ -127,6 +127,50 @@ public sealed interface NdpOption {
     }
 
     /**
+     * Domains in which short names are looked up, and how long (RFC 8106, section 5.2). Of what was read, only those
+     * are here that are names of hosts: letters, digits, hyphens and underscores.
+     *
+     * @param domains {@code lan.example.org}, without a dot at the end
+     */
+    record Dnssl(long lifetimeSeconds, List<String> domains) implements NdpOption {
+        public static final int TYPE = 31;
+        private static final int SIZE_MAX = 0xff * UNIT;
+
+        public Dnssl {
+            within("lifetime", lifetimeSeconds, INFINITY);
+            domains = List.copyOf(domains);
+            for (final String domain : domains) {
+                if (!Domains.isDomain(domain)) {
+                    throw new IllegalArgumentException("should be a domain: \"" + domain + "\"");
+                }
+            }
+            if (domains.isEmpty() || UNIT + Domains.size(domains) > SIZE_MAX) {
+                throw new IllegalArgumentException("should be 1 to some 1000 characters of domains: " + domains.size());
+            }
+        }
+
+        @Override
+        public int type() {
+            return TYPE;
+        }
+
+        @Override
+        public int size() {
+            return UNIT + (Domains.size(domains) + UNIT - 1) / UNIT * UNIT;
+        }
+
+        @Override
+        public void writeValue(final ByteBuffer out) {
+            final int end = out.position() + size() - HEADER;
+            out.putShort((short) 0).putInt((int) lifetimeSeconds);
+            Domains.write(domains, out);
+            while (out.position() < end) {
+                out.put((byte) 0);
+            }
+        }
+    }
+
+    /**
      * Any other option, and Source Link-Layer Address (RFC 4861, section 4.6.1), which is bytes too: the hardware
      * address, with zeros behind it up to a multiple of 8.
      *
@@ -184,6 +228,18 @@ public sealed interface NdpOption {
         option.writeValue(out);
     }
 
+    /** The options in these bytes, one after the other; {@link NdpFormatException} when they are not whole. */
+    static List<NdpOption> parse(final byte[] bytes) {
+        final NdpReader in = new NdpReader(bytes, 0, bytes.length, "options");
+        final List<NdpOption> options = new ArrayList<>();
+        while (in.left() > 0) {
+            final NdpOption option = read(in);
+            in.check();
+            options.add(option);
+        }
+        return options;
+    }
+
     /** Reads the next option; null and a sticky error when there is none. A length of 0 is refused (section 6.1.2). */
     static NdpOption read(final NdpReader in) {
         final int type = in.u8();
@@ -196,6 +252,7 @@ public sealed interface NdpOption {
             case Prefix.TYPE -> prefix(value);
             case Mtu.TYPE -> mtu(value);
             case Rdnss.TYPE -> rdnss(value);
+            case Dnssl.TYPE -> dnssl(value);
             default -> value.left() == 0 ? null : new Raw(type, value.bytes(value.left()));
         };
         if (value.left() > 0) {
@@ -235,6 +292,17 @@ public sealed interface NdpOption {
             addresses.add(address);
         } while (in.left() > 0);
         return new Rdnss(lifetime, addresses);
+    }
+
+    private static NdpOption dnssl(final NdpReader in) {
+        in.skip(Short.BYTES);
+        final long lifetime = in.u32();
+        final List<String> domains = Domains.read(in);
+        if (domains.isEmpty()) {
+            in.reject("no domain");
+            return null;
+        }
+        return new Dnssl(lifetime, domains);
     }
 
     private static void within(final String what, final long value, final long max) {

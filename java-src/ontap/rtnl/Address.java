@@ -12,6 +12,7 @@ import java.net.InetAddress;
  * @param index the link's
  * @param flags IFA_F_*, all 32 bits (IFA_FLAGS)
  * @param scope RT_SCOPE_*
+ * @param broadcast the address of all hosts of its subnet (IFA_BROADCAST), IPv4 only
  * @param proto IFA_PROTO: 1 loopback, 2 router advertisement, 3 link-local, since Linux 5.18
  * @param preferredSeconds how long it is preferred, null for ever
  * @param validSeconds how long it is valid, null for ever
@@ -24,6 +25,7 @@ public record Address(
         int index,
         int flags,
         int scope,
+        InetAddress broadcast,
         Integer proto,
         Long preferredSeconds,
         Long validSeconds,
@@ -31,12 +33,18 @@ public record Address(
 
     /** An address to be added, for ever, of global scope. */
     public static Address of(final int index, final InetAddress ip, final int prefixLength, final int flags) {
-        return new Address(IpBytes.family(ip), ip, prefixLength, index, flags, 0, null, null, null, null);
+        return new Address(IpBytes.family(ip), ip, prefixLength, index, flags, 0, null, null, null, null, null);
     }
 
     /** The same address with lifetimes in seconds, null for ever. */
     public Address withLifetimes(final Long preferred, final Long valid) {
-        return new Address(family, ip, prefixLength, index, flags, scope, proto, preferred, valid, nsid);
+        return new Address(family, ip, prefixLength, index, flags, scope, broadcast, proto, preferred, valid, nsid);
+    }
+
+    /** The same address with that of all hosts of its subnet, null for none. */
+    public Address withBroadcast(final InetAddress value) {
+        return new Address(
+                family, ip, prefixLength, index, flags, scope, value, proto, preferredSeconds, validSeconds, nsid);
     }
 
     /** Duplicate address detection still runs; with dadFailed it has ended badly. */

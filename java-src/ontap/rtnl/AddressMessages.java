@@ -31,10 +31,21 @@ final class AddressMessages {
         return w.toBytes();
     }
 
+    /** The payload of a dump of one link's addresses; the kernel leaves the others out. */
+    static byte[] dump(final int index, final int family) {
+        final byte[] b = new byte[HEADER];
+        b[0] = (byte) family;
+        HostOrder.put32(b, INDEX_AT, index);
+        return b;
+    }
+
     static Request add(final Address a, final boolean replace) {
         final AttributeWriter w = header(a);
         if ((a.flags() & ~0xff) != 0) {
             w.u32(RtnlConstants.IFA_FLAGS, a.flags()); // the header holds eight bits
+        }
+        if (a.broadcast() != null) {
+            w.bytes(RtnlConstants.IFA_BROADCAST, a.broadcast().getAddress());
         }
         if (a.proto() != null) {
             w.u8(RtnlConstants.IFA_PROTO, a.proto());
@@ -67,6 +78,7 @@ final class AddressMessages {
         final AttributeReader r = m.attributes(HEADER);
         InetAddress address = null;
         InetAddress local = null;
+        InetAddress broadcast = null;
         int flags = HostOrder.u8(p, 2);
         Integer proto = null;
         Long preferred = null;
@@ -79,6 +91,9 @@ final class AddressMessages {
                     break;
                 case RtnlConstants.IFA_LOCAL:
                     local = IpBytes.read(r, family);
+                    break;
+                case RtnlConstants.IFA_BROADCAST:
+                    broadcast = IpBytes.read(r, family);
                     break;
                 case RtnlConstants.IFA_FLAGS:
                     flags = r.s32();
@@ -109,8 +124,9 @@ final class AddressMessages {
             throw new NetlinkFormatException("ifaddrmsg: neither IFA_LOCAL nor IFA_ADDRESS");
         }
         final int index = HostOrder.s32(p, INDEX_AT);
+        final int scope = HostOrder.u8(p, 3);
         return new Address(
-                family, ip, HostOrder.u8(p, 1), index, flags, HostOrder.u8(p, 3), proto, preferred, valid, nsid);
+                family, ip, HostOrder.u8(p, 1), index, flags, scope, broadcast, proto, preferred, valid, nsid);
     }
 
     private static AttributeWriter header(final Address a) {

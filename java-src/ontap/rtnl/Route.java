@@ -16,6 +16,8 @@ import java.net.InetAddress;
  * @param scope RT_SCOPE_*
  * @param type RTN_*
  * @param metric RTA_PRIORITY, less is better
+ * @param source the address that packets are sent from when their sender has none (RTA_PREFSRC)
+ * @param onLink the gateway is on the link although no other route says so (RTNH_F_ONLINK)
  */
 public record Route(
         int family,
@@ -27,7 +29,9 @@ public record Route(
         int protocol,
         int scope,
         int type,
-        Integer metric) {
+        Integer metric,
+        InetAddress source,
+        boolean onLink) {
 
     /**
      * A unicast route of the main table to be added. {@code destination} and {@code gateway} may be
@@ -39,7 +43,7 @@ public record Route(
             throw new IllegalArgumentException("a route without destination and gateway has no family");
         }
         final int family = IpBytes.family(destination == null ? gateway : destination);
-        final boolean onLink = gateway == null && family == RtnlConstants.AF_INET;
+        final boolean direct = gateway == null && family == RtnlConstants.AF_INET;
         return new Route(
                 family,
                 destination,
@@ -48,23 +52,46 @@ public record Route(
                 oif,
                 RtnlConstants.RT_TABLE_MAIN,
                 RtnlConstants.RTPROT_STATIC,
-                onLink ? RtnlConstants.RT_SCOPE_LINK : RtnlConstants.RT_SCOPE_UNIVERSE,
+                direct ? RtnlConstants.RT_SCOPE_LINK : RtnlConstants.RT_SCOPE_UNIVERSE,
                 RtnlConstants.RTN_UNICAST,
-                null);
+                null,
+                null,
+                false);
     }
 
     /** The same route with another metric, null for the kernel's. */
     public Route withMetric(final Integer value) {
-        return new Route(family, destination, prefixLength, gateway, oif, table, protocol, scope, type, value);
+        return with(table, protocol, value, source, onLink);
     }
 
     /** The same route in another table. */
     public Route withTable(final int value) {
-        return new Route(family, destination, prefixLength, gateway, oif, value, protocol, scope, type, metric);
+        return with(value, protocol, metric, source, onLink);
     }
 
     /** The same route with another RTPROT_*. */
     public Route withProtocol(final int value) {
-        return new Route(family, destination, prefixLength, gateway, oif, table, value, scope, type, metric);
+        return with(table, value, metric, source, onLink);
+    }
+
+    /** The same route with another address to send from, null for the kernel's choice. */
+    public Route withSource(final InetAddress value) {
+        return with(table, protocol, metric, value, onLink);
+    }
+
+    /** The same route, its gateway taken to be on the link or not. */
+    public Route withOnLink(final boolean value) {
+        return with(table, protocol, metric, source, value);
+    }
+
+    private Route with(
+            final int newTable,
+            final int newProtocol,
+            final Integer newMetric,
+            final InetAddress newSource,
+            final boolean newOnLink) {
+        return new Route(
+                family, destination, prefixLength, gateway, oif, newTable, newProtocol, scope, type, newMetric,
+                newSource, newOnLink);
     }
 }

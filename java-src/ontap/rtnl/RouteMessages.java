@@ -30,9 +30,21 @@ final class RouteMessages {
         return b;
     }
 
+    /** Of one link and protocol; the kernel leaves the others out. */
+    static byte[] dump(final int index, final int family, final int protocol) {
+        final byte[] b = dump(family);
+        b[5] = (byte) protocol;
+        return new AttributeWriter(b).s32(RtnlConstants.RTA_OIF, index).toBytes();
+    }
+
     static Request add(final Route r, final boolean replace) {
         final int flags = NetlinkConstants.NLM_F_CREATE
                 | (replace ? NetlinkConstants.NLM_F_REPLACE : NetlinkConstants.NLM_F_EXCL);
+        return Request.of(RtnlConstants.RTM_NEWROUTE, flags, write(r), subject(r));
+    }
+
+    static Request append(final Route r) {
+        final int flags = NetlinkConstants.NLM_F_CREATE | NetlinkConstants.NLM_F_APPEND;
         return Request.of(RtnlConstants.RTM_NEWROUTE, flags, write(r), subject(r));
     }
 
@@ -54,7 +66,9 @@ final class RouteMessages {
         InetAddress destination = null;
         int table = HostOrder.u8(p, 4);
         Integer metric = null;
+        InetAddress source = null;
         final Hop only = new Hop();
+        only.flags = HostOrder.s32(p, FLAGS_AT);
         final List<Hop> hops = new ArrayList<>(0);
         while (r.next()) {
             switch (r.type()) {
@@ -66,6 +80,9 @@ final class RouteMessages {
                     break;
                 case RtnlConstants.RTA_PRIORITY:
                     metric = r.s32();
+                    break;
+                case RtnlConstants.RTA_PREFSRC:
+                    source = IpBytes.read(r, family);
                     break;
                 case RtnlConstants.RTA_OIF:
                     only.oif = r.s32();
@@ -94,7 +111,9 @@ final class RouteMessages {
                     HostOrder.u8(p, 5),
                     HostOrder.u8(p, 6),
                     HostOrder.u8(p, 7),
-                    metric));
+                    metric,
+                    source,
+                    (hop.flags & RtnlConstants.RTNH_F_ONLINK) != 0));
         }
         return out;
     }
@@ -111,6 +130,7 @@ final class RouteMessages {
                 return;
             }
             final Hop hop = new Hop();
+            hop.flags = HostOrder.u8(b, at + 2);
             hop.oif = HostOrder.s32(b, at + 4);
             final AttributeReader inner = new AttributeReader(Arrays.copyOfRange(b, at, at + length), NEXTHOP);
             while (inner.next()) {
@@ -132,6 +152,7 @@ final class RouteMessages {
         b[5] = (byte) r.protocol();
         b[6] = (byte) r.scope();
         b[7] = (byte) r.type();
+        HostOrder.put32(b, FLAGS_AT, r.onLink() ? RtnlConstants.RTNH_F_ONLINK : 0);
         final AttributeWriter w = new AttributeWriter(b);
         if (r.destination() != null) {
             w.bytes(RtnlConstants.RTA_DST, r.destination().getAddress());
@@ -153,6 +174,9 @@ final class RouteMessages {
             w.s32(RtnlConstants.RTA_TABLE, r.table()); // the header holds eight bits
         }
         number(w, RtnlConstants.RTA_PRIORITY, r.metric());
+        if (r.source() != null) {
+            w.bytes(RtnlConstants.RTA_PREFSRC, r.source().getAddress());
+        }
         return w;
     }
 
@@ -170,6 +194,7 @@ final class RouteMessages {
     private static final class Hop {
         InetAddress gateway;
         Integer oif;
+        int flags;
 
         void take(final AttributeReader r, final int family) {
             if (r.type() == RtnlConstants.RTA_GATEWAY) {

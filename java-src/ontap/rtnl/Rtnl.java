@@ -96,22 +96,21 @@ public final class Rtnl implements AutoCloseable {
      * are not taken by the kernel at creation: they are set right after, in a second round trip, in
      * a foreign namespace through a socket opened there; when that fails the link is deleted again.
      *
-     * @return the index; 0 when it was made in another namespace, the spec chose none and nothing had
-     *     to be set after
+     * @return the index; 0 when made elsewhere, the spec chose none and nothing had to be set after
      */
     public int createLink(final LinkSpec spec) {
         final List<Message> echo = socket.request(LinkMessages.create(spec));
         if (spec.namespace() == null) {
-            final int index = spec.index() != 0 ? spec.index() : indexOf(spec.name(), echo);
-            finish(spec, index);
+            final int index = spec.index() != 0 ? spec.index() : NewLink.index(this, spec.name(), echo);
+            NewLink.finish(this, spec, index);
             return index;
         }
         if (!spec.needsMore()) {
             return spec.index();
         }
         try (Rtnl there = open(spec.namespace())) {
-            final int index = spec.index() != 0 ? spec.index() : there.indexOf(spec.name(), List.of());
-            there.finish(spec, index);
+            final int index = spec.index() != 0 ? spec.index() : NewLink.index(there, spec.name(), List.of());
+            NewLink.finish(there, spec, index);
             return index;
         }
     }
@@ -203,12 +202,17 @@ public final class Rtnl implements AutoCloseable {
 
     /** All IPv4 and IPv6 addresses of this namespace. */
     public List<Address> addresses() {
-        return addresses(null);
+        return addresses(AddressMessages.dump(null), null);
     }
 
     /** All addresses of the namespace with that id here; errors as {@link #linksOf}. */
     public List<Address> addressesOf(final int nsid) {
-        return addresses(nsid);
+        return addresses(AddressMessages.dump(nsid), nsid);
+    }
+
+    /** The addresses of one link, of family AF_INET or AF_INET6; ENODEV when there is no such link. */
+    public List<Address> addressesOfLink(final int index, final int family) {
+        return addresses(AddressMessages.dump(index, family), null);
     }
 
     // Routes and neighbours
@@ -224,6 +228,11 @@ public final class Rtnl implements AutoCloseable {
         socket.request(RouteMessages.add(route, false));
     }
 
+    /** Adds a route behind others of that destination, table and metric; EEXIST when this very one is there. */
+    public void appendRoute(final Route route) {
+        socket.request(RouteMessages.append(route));
+    }
+
     /** Adds a route or takes the place of the one of that destination, table and metric. */
     public void replaceRoute(final Route route) {
         socket.request(RouteMessages.add(route, true));
@@ -236,8 +245,17 @@ public final class Rtnl implements AutoCloseable {
 
     /** The routes of all tables; family AF_INET, AF_INET6 or 0 for both. */
     public List<Route> routes(final int family) {
+        return routes(RouteMessages.dump(family));
+    }
+
+    /** The routes over one link that RTPROT_* {@code protocol} made; ENODEV when there is no such link. */
+    public List<Route> routesOfLink(final int index, final int family, final int protocol) {
+        return routes(RouteMessages.dump(index, family, protocol));
+    }
+
+    private List<Route> routes(final byte[] dump) {
         final List<Route> out = new ArrayList<>();
-        for (final Message m : socket.dump(RtnlConstants.RTM_GETROUTE, RouteMessages.dump(family))) {
+        for (final Message m : socket.dump(RtnlConstants.RTM_GETROUTE, dump)) {
             out.addAll(RouteMessages.parse(m));
         }
         return out;
@@ -308,36 +326,6 @@ public final class Rtnl implements AutoCloseable {
         return out;
     }
 
-    private void finish(final LinkSpec spec, final int index) {
-        if (!spec.needsMore()) {
-            return;
-        }
-        final NetlinkException refusal = batch().addAll(RtnlBatch.further(spec, index)).firstRefusal();
-        if (refusal != null) {
-            try {
-                deleteLink(index);
-            } catch (final NetlinkException e) {
-                refusal.addSuppressed(e);
-            }
-            throw refusal;
-        }
-    }
-
-    /** From the echo of the request (Linux 6.2), or by asking. */
-    private int indexOf(final String name, final List<Message> echo) {
-        for (final Message m : echo) {
-            final LinkMessages.Told told = m.type() == RtnlConstants.RTM_NEWLINK ? LinkMessages.parse(m) : null;
-            if (told != null && told.link().name().equals(name)) {
-                return told.link().index();
-            }
-        }
-        final Link link = link(name);
-        if (link == null) {
-            throw new NetlinkException("RTM_GETLINK", name, Errno.ENODEV, "it was made a moment ago");
-        }
-        return link.index();
-    }
-
     private Link oneLink(final Request request) {
         final Reply reply = socket.exchange(List.of(request)).get(0);
         if (reply.error() != null && reply.error().errno() == Errno.ENODEV) {
@@ -364,9 +352,9 @@ public final class Rtnl implements AutoCloseable {
         return out;
     }
 
-    private List<Address> addresses(final Integer nsid) {
+    private List<Address> addresses(final byte[] dump, final Integer nsid) {
         final List<Address> out = new ArrayList<>();
-        for (final Message m : socket.dump(RtnlConstants.RTM_GETADDR, AddressMessages.dump(nsid))) {
+        for (final Message m : socket.dump(RtnlConstants.RTM_GETADDR, dump)) {
             final Address address = AddressMessages.parse(m);
             if (address != null) {
                 echoed("RTM_GETADDR", nsid, address.nsid());

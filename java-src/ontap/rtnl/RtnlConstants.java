@@ -20,6 +20,7 @@ public final class RtnlConstants {
     public static final int RTM_NEWNEIGH = 28;
     public static final int RTM_DELNEIGH = 29;
     public static final int RTM_GETNEIGH = 30;
+    public static final int RTM_NEWNDUSEROPT = 68;
     public static final int RTM_NEWNSID = 88;
     public static final int RTM_DELNSID = 89;
     public static final int RTM_GETNSID = 90;
@@ -31,6 +32,7 @@ public final class RtnlConstants {
     public static final int RTNLGRP_IPV4_ROUTE = 7;
     public static final int RTNLGRP_IPV6_IFADDR = 9;
     public static final int RTNLGRP_IPV6_ROUTE = 11;
+    public static final int RTNLGRP_ND_USEROPT = 20;
     public static final int RTNLGRP_NSID = 28;
 
     // Address families
@@ -207,6 +209,7 @@ public final class RtnlConstants {
     public static final int RTN_PROHIBIT = 8;
     public static final int RTN_THROW = 9;
     public static final int RTM_F_CLONED = 0x200;
+    public static final int RTNH_F_ONLINK = 4;
 
     // Neighbours: attributes of ndmsg, states
     public static final int NDA_DST = 1;

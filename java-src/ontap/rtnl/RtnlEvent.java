@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package ontap.rtnl;
 
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Objects;
+
 /**
  * What the kernel told a {@link RtnlMonitor}. Each is an upsert or a removal that may be applied
  * twice; the nsid inside says in whose namespace, null for the monitor's own.
@@ -30,6 +34,38 @@ public sealed interface RtnlEvent {
      * will be used again.
      */
     record NsidGone(int nsid) implements RtnlEvent {}
+
+    /**
+     * A router advertised an option that the kernel leaves to programs: resolvers, search lists (RFC 8106)
+     * and others. Told of every namespace that has an id here, as links and addresses are (seen on 6.1 and
+     * 6.18), each time the router speaks.
+     *
+     * @param nsid the namespace of the link that heard it; null when it is the monitor's own
+     * @param index the link's
+     * @param option the option from its type on, as it came; not to be changed
+     */
+    record NdUserOption(Integer nsid, int index, byte[] option) implements RtnlEvent {
+        // A record compares arrays by identity.
+
+        @Override
+        public boolean equals(final Object other) {
+            return other instanceof NdUserOption o
+                    && index == o.index
+                    && Objects.equals(nsid, o.nsid)
+                    && Arrays.equals(option, o.option);
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(nsid, index, Arrays.hashCode(option));
+        }
+
+        @Override
+        public String toString() {
+            return "NdUserOption[nsid=" + nsid + ", index=" + index + ", option="
+                    + HexFormat.of().formatHex(option) + "]";
+        }
+    }
 
     /** Events were lost: read everything anew by dumps. */
     record Overflow() implements RtnlEvent {}

@@ -10,8 +10,8 @@ import ontap.netlink.NetlinkFormatException;
 import ontap.sys.Fd;
 
 /**
- * Links, addresses and namespace ids as they change, for an event loop. Subscribe first, then dump,
- * then apply what was heard meanwhile.
+ * Links, addresses and namespace ids as they change, and what routers advertise, for an event loop.
+ * Subscribe first, then dump, then apply what was heard meanwhile.
  */
 public final class RtnlMonitor implements AutoCloseable {
     private final Monitor monitor;
@@ -38,6 +38,7 @@ public final class RtnlMonitor implements AutoCloseable {
                 RtnlConstants.RTNLGRP_LINK,
                 RtnlConstants.RTNLGRP_IPV4_IFADDR,
                 RtnlConstants.RTNLGRP_IPV6_IFADDR,
+                RtnlConstants.RTNLGRP_ND_USEROPT,
                 RtnlConstants.RTNLGRP_NSID));
     }
 
@@ -97,6 +98,8 @@ public final class RtnlMonitor implements AutoCloseable {
                 return m.type() == RtnlConstants.RTM_NEWADDR
                         ? new RtnlEvent.AddressNew(address)
                         : new RtnlEvent.AddressGone(address);
+            case RtnlConstants.RTM_NEWNDUSEROPT:
+                return NdUserOptionMessages.parse(m);
             case RtnlConstants.RTM_NEWNSID:
             case RtnlConstants.RTM_DELNSID:
                 // From another namespace: an entry of that one's table, not of ours.

@@ -96,6 +96,8 @@ public final class RtnlNames {
                 return (type & 3) <= GET ? "ROUTE" : null;
             case RtnlConstants.RTM_NEWNEIGH:
                 return (type & 3) <= GET ? "NEIGH" : null;
+            case RtnlConstants.RTM_NEWNDUSEROPT:
+                return (type & 3) == NEW ? "NDUSEROPT" : null;
             case RtnlConstants.RTM_NEWNSID:
                 return (type & 3) <= GET ? "NSID" : null;
             default:
@@ -133,6 +135,8 @@ public final class RtnlNames {
                     return RouteMessages.HEADER;
                 case RtnlConstants.RTM_NEWNEIGH:
                     return NeighbourMessages.HEADER;
+                case RtnlConstants.RTM_NEWNDUSEROPT:
+                    return 1 << 16; // options follow the struct, not attributes
                 case RtnlConstants.RTM_NEWNSID:
                     return NsidMessages.HEADER;
                 default:

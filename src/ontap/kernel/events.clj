@@ -1,12 +1,13 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.kernel.events
-  "What the kernel says of links and addresses, as the plain data of
+  "What the kernel says of links, addresses and routers, as the plain data of
   `ontap.model.inventory`."
   (:require [ontap.model.address :as address])
   (:import (java.net Inet4Address InetAddress)
+           (ontap.ndp NdpFormatException NdpOption NdpOption$Dnssl NdpOption$Rdnss)
            (ontap.rtnl Address Link Rtnl RtnlEvent$AddressGone RtnlEvent$AddressNew
-                       RtnlEvent$LinkGone RtnlEvent$LinkNew RtnlEvent$NsidGone
-                       RtnlEvent$NsidNew RtnlEvent$Overflow RtnlMonitor)
+                       RtnlEvent$LinkGone RtnlEvent$LinkNew RtnlEvent$NdUserOption
+                       RtnlEvent$NsidGone RtnlEvent$NsidNew RtnlEvent$Overflow RtnlMonitor)
            (ontap.sys SysException)))
 
 (set! *warn-on-reflection* true)
@@ -40,38 +41,59 @@
      :ns/id        (.nsid a)}))
 
 (defn link
-  "A link as data: :link/index :link/name :link/kind :link/alias :link/up?
-  :link/parent :ns/id."
+  "A link as data: :link/index :link/name :link/kind :link/alias :link/hwaddr :link/up?
+  :link/running? :link/parent :ns/id."
   [^Link l]
-  {:link/index  (.index l)
-   :link/name   (.name l)
-   :link/kind   (.kind l)
-   :link/alias  (.alias l)
-   :link/up?    (.up l)
-   :link/parent (.parentIndex l)
-   :ns/id       (.nsid l)})
+  {:link/index    (.index l)
+   :link/name     (.name l)
+   :link/kind     (.kind l)
+   :link/alias    (.alias l)
+   :link/hwaddr   (.hwaddrText l)
+   :link/up?      (.up l)
+   :link/running? (.running l)
+   :link/parent   (.parentIndex l)
+   :ns/id         (.nsid l)})
 
-(defn- event [e]
+(defn- dns
+  "What an option of a router's advertisement says of resolvers (RFC 8106), or nil: it is about
+  something else, or malformed."
+  [^RtnlEvent$NdUserOption e]
+  (let [event   {:event/type :nd/dns :ns/id (.nsid e) :link/index (.index e) :nd/servers [] :nd/search []}
+        options (try (NdpOption/parse (.option e)) (catch NdpFormatException _ nil))
+        option  (first options)]
+    (condp instance? option
+      NdpOption$Rdnss (assoc event
+                             :nd/servers (mapv ip-text (.addresses ^NdpOption$Rdnss option))
+                             :nd/lifetime-s (.lifetimeSeconds ^NdpOption$Rdnss option))
+      NdpOption$Dnssl (assoc event
+                             :nd/search (vec (.domains ^NdpOption$Dnssl option))
+                             :nd/lifetime-s (.lifetimeSeconds ^NdpOption$Dnssl option))
+      nil)))
+
+(defn- event
+  "The event that `e` is as data, or nil when it tells nothing to us."
+  [e]
   (condp instance? e
     RtnlEvent$LinkNew      (assoc (link (.link ^RtnlEvent$LinkNew e)) :event/type :link/new)
     RtnlEvent$LinkGone     (cond-> (assoc (link (.link ^RtnlEvent$LinkGone e)) :event/type :link/gone)
                              (.newIndex ^RtnlEvent$LinkGone e) (assoc :link/moved? true))
     RtnlEvent$AddressNew   (assoc (address (.address ^RtnlEvent$AddressNew e)) :event/type :addr/new)
     RtnlEvent$AddressGone  (assoc (address (.address ^RtnlEvent$AddressGone e)) :event/type :addr/gone)
+    RtnlEvent$NdUserOption (dns e)
     RtnlEvent$NsidNew      {:event/type :ns/new :ns/id (.nsid ^RtnlEvent$NsidNew e)}
     RtnlEvent$NsidGone     {:event/type :ns/gone :ns/id (.nsid ^RtnlEvent$NsidGone e)}
     RtnlEvent$Overflow     {:event/type :event/overflow}))
 
 (defn open-monitor
-  "A monitor of links, addresses and namespace ids of every namespace that has an
-  id. Throws SysException (EPERM without CAP_NET_BROADCAST)."
+  "A monitor of links, addresses, namespace ids and router's advertisements of every
+  namespace that has an id. Throws SysException (EPERM without CAP_NET_BROADCAST)."
   ^RtnlMonitor []
   (RtnlMonitor/open true))
 
 (defn receive
   "The events that have come, as data; never blocks."
   [^RtnlMonitor monitor]
-  (mapv event (.receive monitor)))
+  (into [] (keep event) (.receive monitor)))
 
 (defn snapshot
   "The links and addresses there are now, as :link/new and :addr/new events: the

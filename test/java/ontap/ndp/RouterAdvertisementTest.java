@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** RFC 4861, sections 4.1, 4.2 and 4.6; RFC 8106, section 5.1. */
+/** RFC 4861, sections 4.1, 4.2 and 4.6; RFC 8106, sections 5.1 and 5.2. */
 class RouterAdvertisementTest {
     private static final String HEADER = "86000000 40 00 0708 00000000 00000000";
     private static final String PREFIX = "03 04 40 c0 00015180 0000a8c0 00000000 fd000077000000000000000000000000";
@@ -28,6 +28,8 @@ class RouterAdvertisementTest {
     private static final String MTU = "05 01 0000 000005dc";
     private static final String RDNSS =
             "19 05 0000 00000e10 fd000077000000000000000000000001 fd000077000000000000000000000002";
+
+    private static final String DNSSL = "1f 04 0000 00000e10 036c616e 076578616d706c65 036f7267 00 04686f6d65 00 00";
 
     /** Name, bytes, what they mean. */
     static Stream<Arguments> messages() {
@@ -53,6 +55,8 @@ class RouterAdvertisementTest {
                 row("an MTU", HEADER + MTU, RouterAdvertisement.of(List.of(new NdpOption.Mtu(1500)))),
                 row("two resolvers", HEADER + RDNSS, RouterAdvertisement.of(List.of(
                         new NdpOption.Rdnss(3600, List.of(ip("fd00:77::1"), ip("fd00:77::2")))))),
+                row("two domains", HEADER + DNSSL, RouterAdvertisement.of(List.of(
+                        new NdpOption.Dnssl(3600, List.of("lan.example.org", "home"))))),
                 row("an option nobody knows", HEADER + "fe 01 010203040506",
                         RouterAdvertisement.of(List.of(new NdpOption.Raw(0xfe, hex("010203040506"))))),
                 row("all of it", HEADER + PREFIX + MTU + RDNSS + HWADDR, RouterAdvertisement.of(List.of(
@@ -101,6 +105,12 @@ class RouterAdvertisementTest {
         HEADER + "05 02 0000 000005dc 0000000000000000",
         HEADER + "19 01 0000 00000e10",
         HEADER + "19 04 0000 00000e10 fd000077000000000000000000000001 fd00007700000000",
+        HEADER + "1f 01 0000 00000e10",
+        HEADER + "1f 02 0000 00000e10 0000000000000000",
+        HEADER + "1f 02 0000 00000e10 036c616e 036c616e",
+        HEADER + "1f 02 0000 00000e10 036c616e 00 06 6c61",
+        HEADER + "1f 02 0000 00000e10 036c616e c0 00 00 00",
+        HEADER + "1f 02 0000 00000e10 050a6c616e0a 00 00",
         HEADER + "01 ff 020000000001"})
     void refusesWhatIsMalformed(final String text) {
         final byte[] bytes = hex(text);
@@ -144,7 +154,46 @@ class RouterAdvertisementTest {
         assertThrows(refused, () -> RouterAdvertisement.prefix(ip("fd00::"), 129), "a prefix of 129 bits");
         assertThrows(refused, () -> new NdpOption.Mtu(-1), "a negative MTU");
         assertThrows(refused, () -> new NdpOption.Rdnss(1, List.of()), "no resolver at all");
+        assertThrows(refused, () -> new NdpOption.Dnssl(1, List.of()), "no domain at all");
+        assertThrows(refused, () -> new NdpOption.Dnssl(1, List.of("a..b")), "a label of no bytes");
+        assertThrows(refused, () -> new NdpOption.Dnssl(1, List.of("a\n")), "what would break a line");
+        assertThrows(refused, () -> new NdpOption.Dnssl(1, List.of("a".repeat(64))), "a label of 64 bytes");
         assertThrows(refused, () -> new NdpOption.Raw(1, new byte[7]), "a value that is no multiple of 8 bytes");
+    }
+
+    @Test
+    void leavesOutWhatIsNoDomain() {
+        final byte[] bytes = hex(
+                "1f 05 0000 00000e10 04680a6d65 00 036c616e 076578616d706c65 036f7267 00 " + "0168 02c3bc 00 000000");
+        assertEquals(List.of(new NdpOption.Dnssl(3600, List.of("lan.example.org"))), NdpOption.parse(bytes));
+    }
+
+    @Test
+    void damagedDomainsAreRefusedOrSafe() {
+        final long seed = 8106;
+        final Random random = new Random(seed);
+        final byte[] whole = hex(DNSSL + MTU + DNSSL);
+        int read = 0;
+        for (int round = 0; round < 20_000; round++) {
+            final byte[] bytes = Arrays.copyOf(whole, random.nextInt(whole.length + 1));
+            for (int flips = random.nextInt(8); flips > 0 && bytes.length > 0; flips--) {
+                bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+            }
+            final List<NdpOption> options;
+            try {
+                options = NdpOption.parse(bytes);
+            } catch (final NdpFormatException e) {
+                continue;
+            }
+            for (final NdpOption option : options) {
+                if (option instanceof NdpOption.Dnssl dnssl) {
+                    read++;
+                    assertTrue(dnssl.domains().stream().allMatch(d -> d.matches("[A-Za-z0-9_.-]{1,253}")),
+                            "seed " + seed + ", round " + round + ": " + dnssl);
+                }
+            }
+        }
+        assertTrue(read > 100, "some damage does no harm: " + read);
     }
 
     @Test

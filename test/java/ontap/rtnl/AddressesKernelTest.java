@@ -135,6 +135,43 @@ class AddressesKernelTest {
     }
 
     @Test
+    void setsWhatALeaseGives() throws Exception {
+        final Address leased = Address.of(index, ip("192.0.2.7"), 24, 0).withBroadcast(ip("192.0.2.255"));
+        rtnl.addAddress(leased.withLifetimes(60L, 600L));
+        host.says(List.of("addr", "show", "dev", "v0"), "\"local\":\"192.0.2.7\",\"prefixlen\":24,\"broadcast\":\"192.0.2.255\"");
+        rtnl.replaceAddress(leased);
+        assertNull(find(rtnl, "192.0.2.7").validSeconds(), "without a lifetime it is for ever, whatever it was before");
+        final Route near = Route.unicast(null, 0, ip("192.0.2.1"), index).withProtocol(RtnlConstants.RTPROT_DHCP)
+                .withMetric(1024).withSource(ip("192.0.2.7"));
+        final Route far = Route.unicast(ip("203.0.113.0"), 24, ip("198.51.100.1"), index).withOnLink(true);
+        rtnl.appendRoute(near);
+        rtnl.appendRoute(far);
+        host.says(List.of("route", "show"), "\"gateway\":\"192.0.2.1\",\"dev\":\"v0\",\"protocol\":\"dhcp\",\"prefsrc\":\"192.0.2.7\",\"metric\":1024",
+                "\"gateway\":\"198.51.100.1\",\"dev\":\"v0\",\"protocol\":\"static\",\"flags\":[\"onlink\"]");
+        assertTrue(rtnl.routes(RtnlConstants.AF_INET).containsAll(List.of(near, far)), "the same records are read back");
+        assertEquals(Errno.EEXIST, assertThrows(NetlinkException.class, () -> rtnl.appendRoute(near)).errno(), "twice");
+        final Route second = Route.unicast(null, 0, ip("192.0.2.2"), index).withProtocol(RtnlConstants.RTPROT_DHCP)
+                .withMetric(1024).withSource(ip("192.0.2.7"));
+        rtnl.appendRoute(second);
+        assertEquals(List.of(near, second), rtnl.routesOfLink(index, RtnlConstants.AF_INET, RtnlConstants.RTPROT_DHCP),
+                "behind the first; of this link and protocol");
+        assertEquals(List.of(), rtnl.routesOfLink(1, RtnlConstants.AF_INET, RtnlConstants.RTPROT_DHCP), "of lo");
+    }
+
+    @Test
+    void readsTheAddressesOfOneLink() throws Exception {
+        rtnl.addAddress(index, ip("192.0.2.1"), 24, 0);
+        rtnl.addAddress(index, ip("2001:db8::1"), 64, RtnlConstants.IFA_F_NODAD);
+        rtnl.addAddress(1, ip("192.0.2.9"), 32, 0);
+        assertEquals(List.of(find(rtnl, "192.0.2.1")), rtnl.addressesOfLink(index, RtnlConstants.AF_INET));
+        assertTrue(rtnl.addressesOfLink(index, RtnlConstants.AF_INET6).contains(find(rtnl, "2001:db8::1")), "IPv6");
+        assertTrue(rtnl.addressesOfLink(index, RtnlConstants.AF_INET6).stream()
+                .allMatch(a -> a.index() == index && a.family() == RtnlConstants.AF_INET6), "and nothing else");
+        assertEquals(Errno.ENODEV, assertThrows(
+                NetlinkException.class, () -> rtnl.addressesOfLink(4711, RtnlConstants.AF_INET)).errno(), "no such link");
+    }
+
+    @Test
     void addsAndDeletesNeighbours() throws Exception {
         final byte[] mac = {2, 0, 0, 0, 0, 9};
         for (final String text : List.of("192.0.2.9", "2001:db8::9")) {

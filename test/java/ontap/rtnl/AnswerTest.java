@@ -71,7 +71,7 @@ class AnswerTest {
         final List<Route> four = new ArrayList<>();
         messages(Captured.ANSWER_ROUTES4).forEach(m -> four.addAll(RouteMessages.parse(m)));
         assertEquals(
-                new Route(2, ip("198.51.100.0"), 24, ip("192.0.2.2"), 3, 254, 3, 0, 1, 7), find(four, "198.51.100.0"), "via");
+                new Route(2, ip("198.51.100.0"), 24, ip("192.0.2.2"), 3, 254, 3, 0, 1, 7, null, false), find(four, "198.51.100.0"), "via");
         assertEquals(ip("2001:db8::2"), find(four, "203.0.113.0").gateway(), "an IPv6 gateway of an IPv4 route");
         assertEquals(2, four.stream().filter(r -> r.prefixLength() == 15).count(), "one for each next hop");
         assertTrue(four.stream().anyMatch(r -> ip4("192.0.2.4").equals(r.gateway())), "the second next hop");

@@ -66,7 +66,7 @@ class RequestTest {
                                 .withProtocol(RtnlConstants.RTPROT_BOOT), false)),
                 row(Captured.ROUTE_TABLE, RouteMessages.add(
                         new Route(2, null, 0, null, 3, 1000, RtnlConstants.RTPROT_DHCP,
-                                RtnlConstants.RT_SCOPE_LINK, RtnlConstants.RTN_UNICAST, null), false)),
+                                RtnlConstants.RT_SCOPE_LINK, RtnlConstants.RTN_UNICAST, null, null, false), false)),
                 row(Captured.ROUTE_VIA, RouteMessages.add(
                         Route.unicast(ip("203.0.113.0"), 24, ip("2001:db8::2"), 3)
                                 .withProtocol(RtnlConstants.RTPROT_BOOT), false)),
