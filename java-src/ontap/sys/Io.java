@@ -314,7 +314,11 @@ public final class Io {
 
     /** What the kernel calls the open file, {@code /dev/net/tun} or {@code socket:[123]}; touches no file system. */
     public static String link(final Fd fd) {
-        final String path = "/proc/self/fd/" + fd.raw();
+        return readlink("/proc/self/fd/" + fd.raw());
+    }
+
+    /** What a symbolic link says, as it stands there; it is not followed. */
+    public static String readlink(final String path) {
         final byte[] target = new byte[PATH_MAX];
         final long n = Libc.readlink(path, target, target.length);
         if (n < 0) {

@@ -20,6 +20,8 @@ final class LibcProc {
     static final long SYS_SETGROUPS = ARM ? 159 : 116;
     static final long SYS_RT_SIGACTION = ARM ? 134 : 13;
     static final long SYS_PIDFD_SEND_SIGNAL = 424;
+    static final long SYS_OPEN_TREE = 428;
+    static final long SYS_MOVE_MOUNT = 429;
     static final long SYS_FSOPEN = 430;
     static final long SYS_FSCONFIG = 431;
     static final long SYS_FSMOUNT = 432;

@@ -16,11 +16,14 @@ public final class Mounts {
     private static final long MS_BIND = 0x1000;
     private static final long MS_REC = 0x4000;
     private static final long MS_PRIVATE = 1 << 18;
+    private static final long MS_SLAVE = 1 << 19;
     private static final int MNT_DETACH = 2;
     private static final int UMOUNT_NOFOLLOW = 8;
     private static final int FSOPEN_CLOEXEC = 1;
     private static final int FSCONFIG_CMD_CREATE = 6;
     private static final int FSMOUNT_CLOEXEC = 1;
+    private static final int OPEN_TREE_CLONE = 1;
+    private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
     private static final int CHUNK = 1 << 16;
 
     // The fields of a line of mountinfo (proc_pid_mountinfo(5)); the type is the first after a lone hyphen.
@@ -59,6 +62,29 @@ public final class Mounts {
     /** Lets no mount from here on spread from this mount, or to it; {@code recursive}: from those below it, too. */
     public static void makePrivate(final String at, final boolean recursive) {
         mount(null, at, null, MS_PRIVATE | (recursive ? MS_REC : 0), null);
+    }
+
+    /** Lets no mount from here on spread from this mount, but those of its peers still come; likewise. */
+    public static void makeSlave(final String at, final boolean recursive) {
+        mount(null, at, null, MS_SLAVE | (recursive ? MS_REC : 0), null);
+    }
+
+    /**
+     * Shows the file {@code from} in place of the file {@code to}, of which a symbolic link may be the last part: then
+     * in place of the link itself, and it does not matter where that leads, nor whether anything is there. Needs Linux
+     * 5.2.
+     */
+    public static void cover(final String from, final String to) {
+        try (NativeArena arena = new NativeArena()) {
+            final long opened = LibcProc.syscall(LibcProc.SYS_OPEN_TREE, Libc.AT_FDCWD,
+                    Pointer.nativeValue(arena.string(from)), OPEN_TREE_CLONE | Io.O_CLOEXEC, 0);
+            try (Fd tree = Fd.own(Libc.check((int) opened, "open_tree", from), from)) {
+                final long moved = LibcProc.syscall(LibcProc.SYS_MOVE_MOUNT, tree.raw(),
+                        Pointer.nativeValue(arena.string("")), Libc.AT_FDCWD, Pointer.nativeValue(arena.string(to)),
+                        MOVE_MOUNT_F_EMPTY_PATH);
+                Libc.check((int) moved, "move_mount", from + " -> " + to);
+            }
+        }
     }
 
     /** Takes away the last mount at the path, also while files on it are open (MNT_DETACH); EINVAL when none is. */

@@ -1,0 +1,26 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.kernel.udp
+  "Which UDP ports somebody on this machine listens on."
+  (:require [clojure.string :as str])
+  (:import (java.io IOException)
+           (java.nio.file Files Path)
+           (ontap.sys Io)))
+
+(set! *warn-on-reflection* true)
+
+(defn local-ports
+  "The local ports of the sockets in `text`, that of /proc/net/udp (proc(5)): a set. Pure."
+  [text]
+  (into #{}
+        (keep (fn [line]
+                (when-let [[_ port] (re-find #"^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) " line)]
+                  (Long/parseLong port 16))))
+        (str/split-lines text)))
+
+(defn listening?
+  "Does a socket of IPv4 in the network namespace of this process have local port `port`?"
+  [port]
+  (contains? (try (local-ports (String. (Files/readAllBytes (Path/of (str "/proc/" (Io/getpid) "/net/udp")
+                                                                     (make-array String 0)))))
+                  (catch IOException _ #{}))
+             port))
