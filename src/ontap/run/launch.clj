@@ -10,7 +10,8 @@
   In place (`become!`): the thread takes the identity itself and calls execve(2);
   same pid, no JVM left."
   (:require [ontap.model.workload :as workload]
-            [ontap.run.halt :as halt])
+            [ontap.run.halt :as halt]
+            [ontap.run.resolv :as resolv])
   (:import (java.io File)
            (java.nio.file Files Path)
            (ontap.sys Caps Errno Exec Executables Fd Identity Io Limits Limits$Limit
@@ -126,12 +127,13 @@
   "Starts the workload of `service` in the namespaces of `attachment`; call it in a
   fresh thread. `identity` is that of `identity!`; `fds`: number -> Fd, 0 1 2 and what
   is promised; `extra-env` a map;
-  `procs`: the cgroup.procs of the group that the workload puts itself into, or nil.
+  `procs`: the cgroup.procs of the group that the workload puts itself into, or nil;
+  `cover`: that of `resolv/cover-of`, and `say` (fn [text]) is told why there is none.
   `intent!` is called with nothing before the workload exists, `spawned!` with
   {:pid :ticks} right after, in this thread. Returns {:pid :ticks}.
 
   Throws with :reason ::refused (program not found, user gone) or SysException."
-  [service {:attachment/keys [net uts]} {:keys [identity fds extra-env procs intent! spawned!]}]
+  [service {:attachment/keys [net uts]} {:keys [identity fds extra-env procs cover say intent! spawned!]}]
   (let [env      (environment service identity extra-env)
         argv     (cond-> (workload/argv service identity (tools))
                    procs (workload/joining-argv procs (env-list env) (joining-tools)))
@@ -139,6 +141,7 @@
     (check-program! service env)
     (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))
     (when uts (Namespaces/setns uts Namespaces/CLONE_NEWUTS))
+    (resolv/cover! cover say)
     (settle-thread! service)
     (intent!)
     (halt/point! "intent-written" name)
@@ -187,8 +190,9 @@
 (defn become!
   "Turns this process into the workload of `service`: the calling thread is in its
   namespaces already and holds no descriptor of them. `fds`: 0 and what is
-  promised; 1 and 2 stay. Returns only by throwing."
-  [service {:keys [fds extra-env]}]
+  promised; 1 and 2 stay; `resolv` and `say`: what `resolv/cover-for-good!` is given.
+  Returns only by throwing."
+  [service {:keys [fds extra-env resolv say]}]
   (let [{:identity/keys [uid gid groups] :as identity} (identity! service)
         env         (environment service identity extra-env)
         _           (check-program! service env)
@@ -199,6 +203,7 @@
                                (when (:service/user service) (int-array groups))
                                (long caps) true)
         env         (env-list env)]
+    (resolv/cover-for-good! service resolv say)
     (settle-thread! service)
     (prepare-limits! service)
     (Exec/prepare path argv env fds)

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -73,6 +75,25 @@ class MountsTest {
             assertTrue(!Mounts.typeAt(at).equals("nsfs"), "the last mount counts");
             return null;
         });
+    }
+
+    @Test
+    void coversAFileAndALink() throws IOException {
+        final Path own = Files.writeString(folder.resolve("own"), "own");
+        final Path theirs = Files.writeString(folder.resolve("theirs"), "theirs");
+        final Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("theirs"));
+        final Path dangling = Files.createSymbolicLink(folder.resolve("dangling"), Path.of("nowhere"));
+        inPrivate(() -> {
+            for (final Path at : List.of(theirs, link, dangling)) {
+                Mounts.cover(own.toString(), at.toString());
+                assertEquals("own", Files.readString(at), at + " shows the other file");
+            }
+            assertEquals("move_mount ENOENT", failure(() -> Mounts.cover(own.toString(), folder + "/none")));
+            assertEquals("open_tree ENOENT", failure(() -> Mounts.cover(folder + "/none", own.toString())));
+            assertEquals("move_mount EINVAL", failure(() -> Mounts.cover(folder.toString(), own.toString())));
+            return null;
+        });
+        assertEquals("theirs", Files.readString(link), "others see what was there");
     }
 
     @Test
