@@ -33,6 +33,7 @@
    "jq"
    "perl"
    "kmod"
+   "python"
    "dnsmasq"
    "qemu-minimal"
    "execline"                           ;bin/runvm

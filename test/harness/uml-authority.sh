@@ -85,7 +85,7 @@ up_of_a_member() {
   local up
   mkdir -m 700 /run/lasting/up /run/lasting/state
   chown 60123:60123 /run/lasting/up /run/lasting/state
-  echo '{:name "mine" :port "up0" :ipv4 "10.9.0.61/24" :ipv6 :none :exec ["sleep" "1000"]}' >/run/lasting/mine.edn
+  echo '{:name "mine" :port "up0" :ipv4 "10.9.0.61/24" :acd false :ipv6 :none :exec ["sleep" "1000"]}' >/run/lasting/mine.edn
   # shellcheck disable=SC2016  # for that shell
   as_member env ONTAP_RUNTIME_DIR=/run/lasting/up ONTAP_STATE_DIR=/run/lasting/state ONTAP_DAEMON_DIR=/run/ontap \
     sh -c 'echo $$ >/run/lasting/up.pid; exec unshare -Urn "$1" up /run/lasting/mine.edn' - "$bin/ontap" >/run/lasting/up.log 2>&1 & up=$!

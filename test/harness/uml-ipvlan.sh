@@ -163,7 +163,7 @@ kernel() {
 declaration() { # NAME LAST-BYTE
   cat <<EDN
  {:name "$1" :port "up0" :type "ipvlan" :user "nobody"
-  :ipv4 "10.77.0.$2/24" :ipv6 :slaac :ready {:fd 3}
+  :ipv4 "10.77.0.$2/24" :acd false :ipv6 :slaac :ready {:fd 3}
   :exec ["/bin/sh" "-c" "echo >&3; exec 3>&-; exec busybox httpd -f -p 8080 -h /run/www/$1"]}
 EDN
 }

@@ -5,7 +5,9 @@
 
   One thread, that of the event loop, owns it; what waits for the kernel goes through
   `:submit` to threads of its own. The kernel comes in as functions (`:kernel`)."
-  (:require [ontap.alloc.book :as book]
+  (:require [ontap.alloc.addresses :as addresses]
+            [ontap.alloc.book :as book]
+            [ontap.alloc.dhcp :as dhcp]
             [ontap.alloc.guests :as guests]
             [ontap.alloc.strangers :as strangers]
             [ontap.model.allocation :as allocation]
@@ -102,7 +104,8 @@
 
 (defn- make! [{:keys [kernel hear halt] :as alloc} id]
   (let [lease (allocation/lease @(:state alloc) id)
-        {:keys [^Fd net]} (held alloc id)]
+        {:keys [^Fd net]} (held alloc id)
+        way-in (addresses/way-in alloc lease net)]
     (off-loop! alloc (str "make-" id)
                (fn []
                  (try ((:make kernel) lease net)
@@ -112,10 +115,12 @@
                  (hold! alloc id :fds fds :net nil)
                  ;; what went away meanwhile was heard of before the lease was known
                  (hear)
-                 (dispatch! alloc [:made id (facts-now facts)])
+                 (dispatch! alloc [:made id (merge (facts-now facts) (addresses/resolv-conf alloc lease))])
+                 (addresses/made! alloc (allocation/lease @(:state alloc) id) way-in)
                  (settle-gone! alloc (merge lease facts)))
                (fn [refusal]
                  (hold! alloc id :net nil)
+                 (some-> way-in .close)
                  (dispatch! alloc [:not-made id refusal])
                  ;; one that was kept is kept on, if it is still there
                  (settle-gone! alloc lease)))))
@@ -182,6 +187,7 @@
 
 (defn- forget! [{:keys [book handles] :as alloc} {:lease/keys [id] :as lease}]
   (guests/unfollow! alloc id false)
+  (addresses/over! alloc lease)
   (run! #(close-held! alloc id %) [:holder :asker])
   (close-net! alloc lease)
   (close-queues! alloc (:fds (held alloc id)))
@@ -264,34 +270,53 @@
     (dispatch! alloc [:release token peer id])))
 
 (defn leases
-  "The leases that `peer` may see, in the order of their ids, with the guests' addresses."
+  "The leases that `peer` may see, in the order of their ids, with the guests' addresses and
+  what is known of their own (:dhcp/.. of `ontap.model.lease`)."
   [{:keys [state] :as alloc} peer]
   (for [[id lease] (:alloc/leases @state)
         :when (and (policy/may-see? peer lease) (not= :looking (:lease/state lease)))]
-    (assoc lease :lease/addresses (or (guests/addresses alloc id) []))))
+    (merge (assoc lease :lease/addresses (or (guests/addresses alloc id) []))
+           (addresses/row alloc id))))
 
 (defn lease-named
   "The lease called `name`, or nil."
   [{:keys [state]} name]
   (some #(when (= name (:lease/name %)) %) (vals (:alloc/leases @state))))
 
+(defn- moved-away!
+  "Links that were carried to where nobody hears of them have no address of ours."
+  [{:keys [state] :as alloc}]
+  (run! #(addresses/over! alloc %)
+        (filter #(= :moved (:lease/state %)) (vals (:alloc/leases @state)))))
+
 (defn kernel-said!
   "Takes events of `ontap.kernel.events` in; `there` are the names of the links of our
   own namespace now."
   [{:keys [state gone] :as alloc} events there]
+  (doseq [{:event/keys [type] :as event} events
+          :when (and (= :link/new type) (:link/up? event))]
+    (addresses/up! alloc (:ns/id event) (:link/index event) #(allocation/lease @state %)))
   (doseq [{:event/keys [type] nsid :ns/id index :link/index :as event} events
           :when (contains? #{:link/gone :ns/gone} type)]
     (when (making? alloc)
       (vswap! gone conj [nsid (when (= :link/gone type) index)]))
     (dispatch! alloc (cond (= :ns/gone type)   [:ns-gone nsid]
                            (:link/moved? event) [:link-moved nsid index]
-                           :else                [:link-gone nsid index])))
+                           :else                [:link-gone nsid index]))
+    (when (:link/moved? event) (moved-away! alloc)))
+  (addresses/kernel-said! alloc events)
   (when-not (= there (:alloc/there @state))
     (dispatch! alloc [:there there])))
+
+(defn resumed!
+  "The machine was asleep."
+  [{:keys [dhcp]}]
+  (some-> dhcp dhcp/resumed!))
 
 (defn look-again!
   "Events were lost: asks of every lease whether its link is still there."
   [{:keys [state] :as alloc}]
+  (addresses/all-up! alloc #(allocation/lease @state %))
   (doseq [lease (vals (:alloc/leases @state))
           :when (contains? #{:held :kept} (:lease/state lease))]
     (verify! alloc lease)))
@@ -330,7 +355,8 @@
           (if (allocation/lease state id)
             (do (if (:held? found) (watch-holder! alloc id holder) (some-> holder .close))
                 (when asker (watch-asker! alloc id asker))
-                (when (:held? found) (guests/follow! alloc (allocation/lease state id))))
+                (when (:held? found) (guests/follow! alloc (allocation/lease state id)))
+                (addresses/taken-up! alloc (allocation/lease state id)))
             (run! #(.close ^Fd %) (filter some? [holder asker]))))
         (run! #(attempt! alloc %) effects)))))
 
@@ -338,7 +364,8 @@
   "An allocator that has handed nothing out yet. Takes :loop, :prefix (begins the names of
   links with descriptors), :note (fn [level nil text]), :book (`ontap.alloc.book/layout`),
   :boot-id, :hear (fn []: takes in what the kernel has said up to now), :halt (fn [point
-  nil]), :submit (fn [label task done]), :guests (see `ontap.alloc.guests`) and :kernel,
+  nil]), :submit (fn [label task done]), :guests (see `ontap.alloc.guests`), :dhcp with what
+  belongs to it (see `ontap.alloc.addresses`; left out where links have no IPv4 address of ours) and :kernel,
   functions that block for the kernel, called in fresh threads: :look (fn [Fd refuse]),
   :make (fn [lease Fd-or-nil]), :delete and :there? (fn [lease]), see
   `ontap.kernel.leases`."
@@ -353,11 +380,13 @@
           :lines     (volatile! {})
           :gone      (volatile! #{})
           :followed  (volatile! {})
+          :awaiting-up (volatile! {})
           :ports     (volatile! {})}))
 
 (defn close!
   "Lets go of what is held; links and leases live on."
-  [{:keys [handles] :as alloc}]
+  [{:keys [handles dhcp] :as alloc}]
+  (some-> dhcp dhcp/close!)
   (doseq [id (keys @handles)]
     (guests/unfollow! alloc id false)
     (run! #(close-held! alloc id %) [:holder :asker])))

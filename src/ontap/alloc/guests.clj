@@ -11,8 +11,9 @@
   [[ip prefix] ..] the link has; :add and :remove (fn [lease ip prefix]), nil or why not;
   :refused (fn []) -> addresses that are not for guests. They do not block. All of it
   belongs to the loop's thread."
-  (:require [ontap.model.mirror :as mirror])
-  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd)))
+  (:require [ontap.alloc.listening :as listening]
+            [ontap.model.mirror :as mirror])
+  (:import (ontap.sys Clock EventLoop)))
 
 (set! *warn-on-reflection* true)
 
@@ -53,26 +54,6 @@
 
 ;; --- what is seen: on the link itself, and on the parent what misses the link
 
-(def ^:private pause-ns
-  "For how long nobody looks after as many frames as one turn takes: a guest may send
-  faster than anybody reads. What is lost meanwhile is learnt from the next sign."
-  50000000)
-
-(defn- readable! [{:keys [^EventLoop loop]} ^Fd fd receive give]
-  (.add loop fd EventLoop/EPOLLIN
-        (reify EventLoop$Handler
-          (ready [this _]
-            (let [{:keys [events more?]} (receive fd)]
-              (when more?
-                (.remove loop fd)
-                (.at loop (+ (Clock/boottimeNanos) (long pause-ns))
-                     #(when (.isOpen fd) (.add loop fd EventLoop/EPOLLIN this))))
-              (run! give events))))))
-
-(defn- close! [{:keys [^EventLoop loop]} ^Fd fd]
-  (.remove loop fd)
-  (.close fd))
-
 (defn- followers [{:keys [followed]} port]
   (for [[id {:keys [lease]}] @followed :when (= port (:lease/port lease))] id))
 
@@ -82,12 +63,12 @@
   (when-not (contains? @ports port)
     (let [fd ((:open-port guests) lease)]
       (vswap! ports assoc port fd)
-      (readable! alloc fd (:receive-port guests) (fn [event] (run! #(give! alloc % event) (followers alloc port)))))))
+      (listening/listen! (:loop alloc) fd (:receive-port guests) (fn [event] (run! #(give! alloc % event) (followers alloc port)))))))
 
 (defn- leave-port! [{:keys [ports] :as alloc} port]
   (when-let [fd (and (empty? (followers alloc port)) (get @ports port))]
     (vswap! ports dissoc port)
-    (close! alloc fd)))
+    (listening/close! (:loop alloc) fd)))
 
 (defn follow!
   "Mirrors the addresses of the guest of `lease` from now on; nothing for links that
@@ -100,7 +81,7 @@
                 {:fd fd :lease lease
                  :state (mirror/mirror (:lease/hwaddr lease) ((:refused guests))
                                        (map first ((:addresses guests) lease)))})
-        (readable! alloc fd (:receive guests) #(give! alloc id %))
+        (listening/listen! (:loop alloc) fd (:receive guests) #(give! alloc id %))
         (watch-port! alloc lease)
         ;; what is on the link from an earlier life may be refused by now
         (give! alloc id {:seen/kind :refuse :seen/ips ((:refused guests))}))
@@ -120,7 +101,7 @@
   [{:keys [followed guests] :as alloc} id clear?]
   (when-let [{:keys [fd lease]} (get @followed id)]
     (timer! alloc id nil)
-    (close! alloc fd)
+    (listening/close! (:loop alloc) fd)
     (when clear?
       (doseq [[ip prefix] ((:addresses guests) lease)] ((:remove guests) lease ip prefix)))
     (vswap! followed dissoc id)

@@ -7,6 +7,7 @@
   {:message/word :attach :message/fields {\"type\" \"ipvlan\"}}. A refusal is {:refusal/rule kw :refusal/says sentence
   :refusal/wait? true-or-absent}; its sentence goes on after \"refused: \", which whoever shows it puts before it."
   (:require [clojure.string :as str]
+            [ontap.model.address :as address]
             [ontap.model.mistake :as mistake]
             [ontap.model.network :as network])
   (:import (java.nio ByteBuffer)
@@ -110,14 +111,58 @@
         (and (not (network/tap-type? type)) (zero? fds))
         (no :descriptor "a link of type " type " is made in a network namespace, whose descriptor should come with the request")))
 
-(defn- tap-fault [type {:strs [link setup lease]}]
-  (cond link (no :request "a link of type " type " stays with ontapd; link should be left out")
+(def ^:private yes-or-no {"yes" true, "no" false})
+
+(def ^:private ipv4-keys ["ipv4" "gateway" "release" "acd" "start-delay"])
+
+(defn- ipv4-value
+  "What the text of ipv4 says, in the shape of :service/ipv4; nil when it says nothing."
+  [text gateway]
+  (case text
+    (nil "none") {:method :none}
+    "dhcp" {:method :dhcp}
+    (let [{:keys [family ip prefix]} (address/prefixed text)]
+      (when (= 4 family) {:method :static :ip ip :prefix prefix :gateway gateway}))))
+
+(defn- ipv4-fault [mode {:strs [ipv4 gateway] :as fields}]
+  (let [{:keys [method ip prefix] :as value} (ipv4-value ipv4 nil)
+        fault (when ip (address/host-fault ip prefix))
+        l3? (contains? #{"l3" "l3s"} mode)
+        of-no-use (fn [k needs] (no :request k " is about " needs "; with ipv4 " (or ipv4 "none") " it should be left out"))]
+    (cond
+      (nil? value) (no :request "ipv4 should be none, dhcp or an address such as 10.0.0.5/24, " (shown-or-missing ipv4))
+      fault (no :request "ipv4 should be an address a link can have; " ipv4 " is " fault)
+      (and l3? (= :dhcp method))
+      (no :request "no broadcast, and so no DHCP, reaches an ipvlan link of mode " mode "; ipv4 should be none or an address")
+      (and gateway (not ip)) (of-no-use "gateway" "an address of one's own")
+      (and gateway (not (and (= :ordinary (when (= 4 (address/family gateway)) (address/kind gateway)))
+                             (not= ip gateway) (address/same-network? ip gateway prefix))))
+      (no :request "gateway should be another address of " (address/network ip prefix) ", " (shown-or-missing gateway))
+      :else
+      (first
+       (for [[k methods needs] [["release" #{:dhcp} "the lease of a DHCP server"]
+                                ["start-delay" #{:dhcp} "the wait before DHCP begins"]
+                                ["acd" #{:dhcp :static} "an IPv4 address"]]
+             :let [v (get fields k)
+                   fault (cond (nil? v) nil
+                               (not (contains? yes-or-no v)) (no :request k " should be yes or no, " (shown-or-missing v))
+                               (not (methods method)) (of-no-use k needs)
+                               (and l3? (= ["acd" "yes"] [k v]))
+                               (no :request "an ipvlan link of mode " mode " speaks no ARP; acd should be no or left out"))]
+             :when fault]
+         fault)))))
+
+(defn- tap-fault [type {:strs [link setup lease] :as fields}]
+  (cond (some fields ipv4-keys)
+        (no :request "the guest gets the addresses of a link of type " type " by itself; " (some #(when (fields %) %) ipv4-keys)
+            " should be left out")
+        link (no :request "a link of type " type " stays with ontapd; link should be left out")
         (not (contains? #{nil "none"} setup))
         (no :request "the guest sets up the addresses of a link of type " type "; setup should be none or left out")
         (not (contains? #{nil "holder"} lease))
         (no :lease "a lease of type " type " ends with its descriptors; lease should be holder or left out")))
 
-(defn- in-namespace-fault [type {:strs [link queues setup lease keep]}]
+(defn- in-namespace-fault [type {:strs [link queues mode setup lease keep] :as fields}]
   (cond queues (no :request "a link of type " type " has no queues to hand over; queues is for "
                    (mistake/and-list "and" network/tap-types))
         (= "lo" link) (no :request "lo is there already; link should be another name, such as eth0")
@@ -127,7 +172,8 @@
         (not (contains? #{nil "namespace" "holder"} lease))
         (no :request "lease should be namespace or holder, " (shown-or-missing lease))
         (and (= "yes" keep) (= "namespace" lease))
-        (no :lease "a lease that ends with its network namespace cannot be kept; keep yes needs lease holder")))
+        (no :lease "a lease that ends with its network namespace cannot be kept; keep yes needs lease holder")
+        :else (ipv4-fault mode fields)))
 
 (defn- attach-fault [{:strs [type name queues mode keep] :as fields} fds]
   (let [modes (network/modes type)]
@@ -145,9 +191,10 @@
       (no :request "queues should be a whole number from 1 to " network/most-queues ", " (shown-or-missing queues))
       :else (or (tap-fault type fields) (descriptor-fault type fds)))))
 
-(defn- attach-request [{:strs [type name queues link mode setup lease keep] :as fields} fds]
+(defn- attach-request [{:strs [type name queues link mode setup ipv4 gateway release acd start-delay lease keep] :as fields} fds]
   (or (attach-fault fields fds)
-      (let [tap? (network/tap-type? type), keep? (= "yes" keep)]
+      (let [tap? (network/tap-type? type), keep? (= "yes" keep)
+            {:keys [method] :as ipv4} (ipv4-value ipv4 gateway)]
         {:request {:request/verb   :attach
                    :request/type   type
                    :request/name   name
@@ -155,6 +202,10 @@
                    :request/link   (when-not tap? (or link "eth0"))
                    :request/mode   mode
                    :request/setup  (if (or tap? (= "none" setup)) :none :slaac)
+                   :request/ipv4   ipv4
+                   :request/release? (= "yes" release)
+                   :request/acd?   (and (not= :none method) (not (contains? #{"l3" "l3s"} mode)) (not= "no" acd))
+                   :request/start-delay? (and (= :dhcp method) (not= "no" start-delay))
                    ;; what is kept cannot end with its namespace
                    :request/lease  (if (or tap? keep? (= "holder" lease)) :holder :namespace)
                    :request/keep?  keep?}})))
@@ -172,7 +223,7 @@
 
 (def ^:private verbs
   "verb -> its keys, and its reader: (fn [fields fds])."
-  {:attach  {:keys ["type" "name" "queues" "link" "mode" "setup" "lease" "keep"] :read attach-request}
+  {:attach  {:keys (into ["type" "name" "queues" "link" "mode" "setup"] (concat ipv4-keys ["lease" "keep"])) :read attach-request}
    :leases  {:keys [] :read (plain "leases" (fn [_] {:request {:request/verb :leases}}))}
    :release {:keys ["id"] :read (plain "release" release-request)}})
 
@@ -199,10 +250,15 @@
 
 (defn attach-message
   "The message that asks for what `request` says. Keys that are absent or nil are left to their defaults."
-  [{:request/keys [type queues link mode setup lease keep?] label :request/name}]
-  (let [tap? (network/tap-type? type)]
+  [{:request/keys [type queues link mode setup ipv4 release? acd? start-delay? lease keep?] label :request/name}]
+  (let [tap? (network/tap-type? type)
+        {:keys [method ip prefix gateway]} ipv4
+        off (fn [v methods] (when (and (false? v) (methods method)) "no"))]
+    ;; of IPv4 nothing is said that an earlier ontapd means anyway: it would not know the words
     (message :attach ["type" type] ["name" label] ["queues" (when tap? queues)] ["link" (when-not tap? link)] ["mode" mode]
-             ["setup" (when-not tap? setup)] ["lease" lease] ["keep" (when keep? "yes")])))
+             ["setup" (when-not tap? setup)] ["ipv4" (case method (nil :none) nil :static (str ip "/" prefix) method)]
+             ["gateway" gateway] ["release" (when release? "yes")] ["acd" (off acd? #{:dhcp :static})]
+             ["start-delay" (off start-delay? #{:dhcp})] ["lease" lease] ["keep" (when keep? "yes")])))
 
 (def leases-message "The message that asks for all leases one may see." (message :leases))
 
@@ -211,23 +267,39 @@
 ;; --- answers
 
 (def ^:private lease-lines
-  "[key on the wire, key of a lease, how the value is written], in the order of an answer."
+  "[key on the wire, key of a lease (or the keys of what stands together), how the value is written], in the order of an answer."
   [["id" :lease/id :number] ["type" :lease/type :text] ["port" :lease/port :text] ["name" :lease/name :text]
    ["mode" :lease/mode :text] ["link" :lease/link :text] ["index" :lease/index :number] ["parent" :lease/parent :number]
    ["nsid" :lease/nsid :number] ["netns" :lease/netns :namespace] ["hwaddr" :lease/hwaddr :text] ["mtu" :lease/mtu :number]
    ["queues" :lease/queues :number] ["held" :lease/held :word] ["keep" :lease/keep? :flag] ["state" :lease/state :word]
    ["uid" :lease/uid :number] ["pid" :lease/pid :number] ["since" :lease/since-epoch-ms :number]
-   ["addresses" :lease/addresses :texts]])
+   ["addresses" :lease/addresses :texts] ["ipv4" [:dhcp/ip :dhcp/prefix] :prefixed] ["method" :dhcp/method :word]
+   ["dhcp" :dhcp/state :word] ["server" :dhcp/server :text] ["left" :dhcp/left-s :left] ["says" :dhcp/says :sentence]])
 
 (def ^:private granted-lines
   "Those that the answer to attach has."
-  (filterv (comp #{"id" "type" "port" "name" "link" "index" "nsid" "hwaddr" "mtu"} first) lease-lines))
+  (conj (filterv (comp #{"id" "type" "port" "name" "link" "index" "nsid" "hwaddr" "mtu"} first) lease-lines)
+        ["resolv-conf" :lease/resolv-conf :text]))
+
+(def ^:private longest-sentence 1000)
+
+(defn- one-line
+  "The text `s` as one line of bounded length, with nothing in it that moves a cursor."
+  [s]
+  (let [^String s (mistake/printable s)
+        end (dec (long longest-sentence))]
+    (cond (str/blank? s) "no reason was given"
+          (<= (count s) (inc end)) s
+          :else (str (subs s 0 (if (Character/isHighSurrogate (.charAt s (dec end))) (dec end) end)) "\u2026"))))
 
 (defn- written [form v]
   (case form
     :flag (if v "yes" "no")
     :texts (when (seq v) (str/join " " v))
     :namespace (str (:dev v) ":" (:ino v))
+    :prefixed (str/join "/" v)
+    :left (if (= :infinite v) "forever" v)
+    :sentence (one-line v)
     v))
 
 (defn- read-value
@@ -237,13 +309,19 @@
     :number (number v 0 Long/MAX_VALUE)
     :text v
     :word (when (re-matches word-form v) (keyword v))
-    :flag (get {"yes" true "no" false} v)
+    :flag (get yes-or-no v)
+    :sentence v
+    :left (if (= "forever" v) :infinite (number v 0 Long/MAX_VALUE))
+    :prefixed (let [{:keys [family ip prefix]} (address/prefixed v)] (when (= 4 family) [ip prefix]))
     :texts (str/split v #" +")
     :namespace (let [[_ dev ino] (re-matches #"(\d{1,18}):(\d{1,18})" v)]
                  (when dev {:dev (parse-long dev) :ino (parse-long ino)}))))
 
 (defn- lines-of [lease lines]
-  (for [[k lease-key form] lines, :let [v (get lease lease-key)] :when (some? v)] [k (written form v)]))
+  (for [[k lease-key form] lines
+        :let [v (if (vector? lease-key) (mapv lease lease-key) (get lease lease-key))]
+        :when (if (vector? v) (every? some? v) (some? v))]
+    [k (written form v)]))
 
 (defn answer-message
   "The answer to attach, for `lease` and the words of the descriptors that come with it, in their order: [:tap :tap :lease]."
@@ -256,17 +334,6 @@
 (defn count-message "The end of the answer to leases: how many there were." [n] (message :ok ["count" n]))
 
 (defn released-message "The answer to release, once the link of the lease `id` is gone." [id] (message :ok ["id" id]))
-
-(def ^:private longest-sentence 1000)
-
-(defn- one-line
-  "The text `s` as one line of bounded length, with nothing in it that moves a cursor."
-  [s]
-  (let [^String s (mistake/printable s)
-        end (dec (long longest-sentence))]
-    (cond (str/blank? s) "no reason was given"
-          (<= (count s) (inc end)) s
-          :else (str (subs s 0 (if (Character/isHighSurrogate (.charAt s (dec end))) (dec end) end)) "\u2026"))))
 
 (defn refusal-message
   "The answer that refuses."
@@ -281,7 +348,9 @@
   (let [read (for [[k lease-key form] lines, :let [v (get fields k)]] [k v lease-key (when v (read-value form v))])]
     (if-let [[k v] (first (filter (fn [[k v _ x]] (or (and v (nil? x)) (and (nil? v) (required k)))) read))]
       (unread k " " (shown-or-missing v))
-      {:lease (into {} (map (fn [[_ _ lease-key x]] [lease-key x])) read)})))
+      {:lease (into {} (mapcat (fn [[_ _ lease-key x]]
+                                 (if (vector? lease-key) (map vector lease-key (or x (repeat nil))) [[lease-key x]])))
+                    read)})))
 
 (defn- granted [{:strs [fds] :as fields} n]
   (let [words (if fds (str/split fds #" ") [])

@@ -74,7 +74,7 @@
     :run 'ontap.cli.run/logs}
    {:name "attach" :args "PORT" :arity [1 1] :rest "PROG ARGS…"
     :doc "Take a link of PORT from ontapd and become PROG with it; `ontap -t …` is the same"
-    :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it, whose IPv6 address is usable a second or two later (IPv4 is PROG's business); for ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
+    :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it; its IPv6 address is usable a second or two later, its IPv4 address, from DHCP if nothing else is said, 5 to 8 s later, with --no-acd sooner. For ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
             "PROG finds ONTAP_IFNAME, ONTAP_HWADDR and ONTAP_MTU in its environment, for the types of VMs ONTAP_FD0 and so on, a descriptor for each queue, and ONTAP_LEASE_FD where the link ends with the last copy of that descriptor."]
     :options [["-t" "--type TYPE" "ipvlan, ipvtap, macvlan, macvtap or tap"]
               ["-m" "--queues N" "Queues, a descriptor for each; else 1" :parse-fn parse-long
@@ -82,6 +82,9 @@
               [nil "--name NAME" "The link's name, for stable addresses too"]
               [nil "--link NAME" "What the link is called inside; else eth0"]
               [nil "--mode MODE" "l2, l3 or l3s; bridge, private or vepa"]
+              [nil "--ipv4 IPV4" "dhcp (else), none, or an address: 10.0.0.5/24"]
+              [nil "--gateway ADDRESS" "The default route, with an address in --ipv4"]
+              [nil "--no-acd" "Look for no conflict about the IPv4 address"]
               [nil "--netns NETNS" "A namespace: a path, or a name of /run/netns"]
               [nil "--keep" "The link outlives PROG, until `ontap release`"]
               verbosity-option]
@@ -97,7 +100,9 @@
               verbosity-option]
     :run 'ontap.cli.lend/daemon}
    {:name "leases" :args "[PORT]" :arity [0 1]
-    :doc "Show the links that ontapd has handed out to you; for root: all"
+    :doc "Show the links that ontapd has handed out to you (for root: all), and those of your `ontap up`"
+    :about ["ADDRESSES are those of the link, or of the guest behind it; DHCP says how far the IPv4 address is (static: none is asked for), SERVER who gave it, LEFT how long the DHCP lease still is."
+            "--format edn has more: hardware addresses, since when, what is wrong."]
     :options [format-option] :run 'ontap.cli.lend/leases}
    {:name "release" :args "ID" :arity [1 1]
     :doc "End a lease of ontapd; return once its link is gone"

@@ -43,13 +43,13 @@
 (defn- settle!
   "Settles the link `index` of the calling thread's namespace for `lease`; gives the
   facts of the link."
-  [{:lease/keys [link index name setup held]} secret]
+  [{:lease/keys [link index name setup held]} {:keys [secret other-hwaddr]}]
   (with-open [inside (Rtnl/open)]
     (when name (.setAlias inside (int index) name))
     (when (= :slaac setup)
       (create/ipv6! link {:method :slaac} secret)
       (when-not (= :host held) (.setUp inside 1))
-      (.setUp inside (int index)))
+      (create/set-up! inside index other-hwaddr))
     (.link inside (int index))))
 
 (defn- mode-of [{:lease/keys [type mode]}] (network/mode-of {:type type :mode mode}))
@@ -63,7 +63,7 @@
 (defn- make-here!
   "Makes the link of `lease` in namespace `net` (nil: our own), and leaves the thread
   there."
-  [{:lease/keys [port type link index] :as lease} ^Fd net {:keys [secret hwaddr]}]
+  [{:lease/keys [port type link index] :as lease} ^Fd net {:keys [hwaddr] :as of-name}]
   (with-open [host (Rtnl/open)]
     (let [parent (.index (create/port-link host port))
           _      (create/link! host {:type type :mode (mode-of lease) :link link :port port
@@ -71,7 +71,7 @@
                                      :hwaddr (when (= "macvlan" type) hwaddr)})]
       (try
         (when net (Namespaces/setns net Namespaces/CLONE_NEWNET))
-        {:facts (facts (settle! lease secret) parent) :fds []}
+        {:facts (facts (settle! lease of-name) parent) :fds []}
         (catch Throwable t
           (try
             (if-let [nsid (:lease/nsid lease)]

@@ -48,28 +48,26 @@
 
 (defn- maker
   "Makes links by ourselves, on a port that is there now: see `provide` of `attach!`."
-  [^Rtnl host port]
+  [^Rtnl host port hwaddr]
   (let [parent (.index (create/port-link host port))]
     (fn [{:service/keys [link type mode]} net]
-      (create/link! host {:type type :mode mode :link link :port port :parent parent :net net})
+      (create/link! host {:type type :mode mode :link link :port port :parent parent :net net
+                          :hwaddr (when (= "macvlan" type) hwaddr)})
       nil)))
 
-(defn- static-addresses! [^Rtnl inside index service]
-  (doseq [k [:service/ipv4 :service/ipv6]
-          :let [{:keys [method prefix] address :ip} (k service)]
-          :when (= :static method)]
+(defn- static-address!
+  "IPv4 addresses are not set here: whoever sets them looks for conflicts first."
+  [^Rtnl inside index {:service/keys [port] {:keys [method prefix] address :ip} :service/ipv6}]
+  (when (= :static method)
     (try
       (.addAddress inside (int index) (ip address) (int prefix) 0)
       (catch SysException e
         (throw (if (= Errno/EADDRINUSE (.errno e))
-                 (refused :kernel (str "address " address " is in use by another link of port "
-                               (:service/port service)))
+                 (refused :kernel (str "address " address " is in use by another link of port " port))
                  e))))))
 
-(defn- gateways! [^Rtnl inside index service]
-  (doseq [k [:service/ipv4 :service/ipv6]
-          :let [{:keys [gateway]} (k service)]
-          :when gateway]
+(defn- gateway! [^Rtnl inside index {{:keys [gateway]} :service/ipv6}]
+  (when gateway
     (.addRoute inside nil 0 (ip gateway) (int index))))
 
 (defn- loopback! [^Rtnl inside]
@@ -84,28 +82,29 @@
 (defn- configure!
   "Settles the new link `index` of `service` in the calling thread's namespace, and
   sets it up."
-  [^Rtnl inside index {:service/keys [name link netns] :as service} secret]
+  [^Rtnl inside index {:service/keys [name link netns] :as service} {:keys [secret other-hwaddr]}]
   (.setAlias inside (int index) name)
   (create/ipv6! link (:service/ipv6 service) secret)
-  (static-addresses! inside index service)
+  (static-address! inside index service)
   (when (true? netns) (loopback! inside))
-  (.setUp inside (int index))
-  (gateways! inside index service))
+  (create/set-up! inside index other-hwaddr)
+  (gateway! inside index service))
 
 (defn- close-grant! [{:attachment/keys [grant]}]
   (run! #(.close ^Fd %) (cond-> (vec (:grant/queues grant))
                           (:grant/holder grant) (conj (:grant/holder grant)))))
 
 (defn- attach-link
-  [^Rtnl host {:service/keys [link netns type] :as service} {:keys [net uts]} secret provide]
+  [^Rtnl host {:service/keys [link netns type] :as service} {:keys [net uts]} of-name provide]
   (with-open [inside (Rtnl/open)]
     (when-not (true? netns) (clear-name! inside service))
     (let [given (provide service net)
-          index (.index (.link inside ^String link))]
+          made  (.link inside ^String link)
+          index (.index made)]
       (try
-        (configure! inside index service secret)
-        ;; the id first: what changes after the addresses are read is heard
+        ;; the id first: a router's word on nameservers comes once, when the link is up
         (let [nsid      (when net (.ensureNsid host ^Fd net))
+              _         (configure! inside index service of-name)
               addresses (into [] (comp (map #(assoc (events/address %) :ns/id nsid))
                                        (filter #(= index (:link/index %))))
                               (.addresses inside))]
@@ -118,6 +117,8 @@
                   :attachment/index     index
                   :attachment/link      link
                   :attachment/kind      type
+                  :attachment/hwaddr    (.hwaddrText made)
+                  :attachment/link-netns (when net (ns-id net))
                   :attachment/addresses addresses
                   :attachment/usable?   (= :usable (addressing/state service addresses))}))
         (catch Throwable t
@@ -143,7 +144,8 @@
 
 (defn attach!
   "Makes the namespaces and the link of `service` and leaves the calling thread in
-  them; `secret` is the 16 bytes of RFC 7217 for its name. Blocks for the kernel.
+  them. `of-name` is what goes with its name: :secret, 16 bytes (RFC 7217); :hwaddr, 6 bytes
+  for a macvlan link, and :other-hwaddr for when that is still in use. Blocks for the kernel.
 
   `provide`: nil to make the link ourselves, or (fn [service net]) that has it made
   by whoever hands out links (`net`: an Fd of the namespace it is for, nil for the host's
@@ -152,21 +154,21 @@
 
   Returns an attachment: :attachment/net and :attachment/uts (Fds that the caller
   closes once the workload is launched, or nil), /netns {:dev :ino} and /netns-id (its
-  nsid) of a namespace of its own, /nsid of the link's (nil in the host's), /index and
-  /link of the link inside, /kind, /addresses (data, see events), /usable? (no need to wait for an address).
+  nsid) of a namespace of its own, /nsid of the link's (nil in the host's) and /link-netns
+  {:dev :ino}, /index and /link of the link inside, /kind, /hwaddr, /addresses (data, see events), /usable? (no need to wait for an address).
 
   Throws ex-info with :reason ::refused (:wait? true when the port is not there
   yet) or SysException."
-  [service secret provide]
+  [service {:keys [hwaddr] :as of-name} provide]
   (let [kept (volatile! [])]
     (try
       (with-open [host (Rtnl/open)]
-        (let [provide (or provide (maker host (:service/port service)))
+        (let [provide (or provide (maker host (:service/port service) hwaddr))
               {:keys [net uts] :as entered} (enter! service)]
           (run! #(when % (vswap! kept conj %)) [net uts])
           (if (:service/queues service)
             (attach-taps host service entered provide)
-            (attach-link host service entered secret provide))))
+            (attach-link host service entered of-name provide))))
       (catch Throwable t
         (run! #(.close ^Fd %) @kept)
         (throw t)))))
@@ -205,15 +207,17 @@
   the alias `name`. Nil when there is no such link."
   [pid {:service/keys [name netns] :as service}]
   (with-open [rtnl (Rtnl/open)]
-    (let [nsid  (when-not (= :host netns)
-                  (with-open [fd (Namespaces/ofProcess (int pid) "net")]
-                    (.ensureNsid rtnl fd)))
+    (let [[nsid id] (when-not (= :host netns)
+                      (with-open [fd (Namespaces/ofProcess (int pid) "net")]
+                        [(.ensureNsid rtnl fd) (ns-id fd)]))
           links (if nsid (.linksOf rtnl (int nsid)) (.links rtnl))]
       (when-let [^Link l (some #(when (= name (.alias ^Link %)) %) links)]
         {:attachment/nsid  nsid
          :attachment/netns-id (when (true? netns) nsid)
          :attachment/index (.index l)
          :attachment/link  (.name l)
+         :attachment/hwaddr (.hwaddrText l)
+         :attachment/link-netns id
          :attachment/kind  (:service/type service)}))))
 
 (defn remove-stale!

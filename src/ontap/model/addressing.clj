@@ -18,7 +18,8 @@
 (defn state
   "What `addresses` of the link mean for `service`:
   :usable           every declared address is usable, or, without one, a routable
-                    address has come by router advertisement, or none is wanted;
+                    address has come, by router advertisement or by DHCP, or neither
+                    is asked for one;
   :waiting          not yet;
   {:refused ip}     duplicate address detection found `ip` in use by another host."
   [service addresses]
@@ -29,9 +30,20 @@
     (cond
       refused {:refused refused}
       (seq declared) (if (every? #(some usable? (mine %)) declared) :usable :waiting)
-      (not= :slaac (:method (:service/ipv6 service))) :usable
+      (not-any? #{:slaac :dhcp} (map :method ((juxt :service/ipv4 :service/ipv6) service))) :usable
       (some #(and (usable? %) (= :global (:addr/scope %))) addresses) :usable
       :else :waiting)))
+
+(defn missed-words
+  "What a person is told when no address of `service` was usable in time."
+  [{:service/keys [port address-timeout-ms ipv4 ipv6]}]
+  (let [dhcp?  (= :dhcp (:method ipv4))
+        slaac? (= :slaac (:method ipv6))]
+    (str "no usable address after " (/ address-timeout-ms 1000.0) " s"
+         (when (or dhcp? slaac?)
+           (str " (is there " (when dhcp? "a DHCP server") (when (and dhcp? slaac?) " or ")
+                (when slaac? "a router that advertises a prefix") " on " port "?)"))
+         "; it is started without one")))
 
 (defn shown
   "The addresses a person is shown, routable ones first: texts."

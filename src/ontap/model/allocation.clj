@@ -231,8 +231,8 @@
   "Makes what is wanted of the host's own links and is not there; ends what is not wanted."
   [{:alloc/keys [ports there] :as state}]
   (let [ours    (filter #(= :host (:lease/held %)) (leases state))
-        wanted? (fn [{:lease/keys [port type link]}]
-                  (= {:link link :type type} (:port/host-link (ports port))))
+        wanted? (fn [{:lease/keys [port type link ipv4]}]
+                  (= {:link link :type type :ipv4 ipv4} (:port/host-link (ports port))))
         there?  (fn [{:port/keys [name]}] (some #(= name (:lease/port %)) ours))
         [state effects]
         (reduce (fn [[state effects] lease]

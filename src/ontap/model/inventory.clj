@@ -6,7 +6,7 @@
   nsid is nil for the namespace of the observer. Events are maps with :event/type
   :link/new :link/gone :addr/new :addr/gone :ns/new :ns/gone, :ns/id, and the keys
   of the link or address; :event/overflow means that events were lost and the
-  inventory has to be read anew.")
+  inventory has to be read anew. Other events say nothing of what is there.")
 
 (def empty-inventory "Before any event." {:inv/links {} :inv/addresses {}})
 

@@ -40,6 +40,10 @@
      :lease/held   (if taps? :holder (or kind :namespace))
      :lease/keep?  (boolean keep?)
      :lease/setup  (:request/setup request)
+     :lease/ipv4   (:request/ipv4 request)
+     :lease/acd?   (boolean (:request/acd? request))
+     :lease/release? (boolean (:request/release? request))
+     :lease/start-delay? (boolean (:request/start-delay? request))
      :lease/queues (when taps? (or queues 1))
      :lease/link   (if taps? (str prefix id) link)
      :lease/index  (when-not (= "tap" type) (+ first-index id))
@@ -51,7 +55,8 @@
   {:lease/id id, :lease/port name, :lease/type (:type host-link), :lease/mode nil, :lease/name nil
    :lease/uid 0, :lease/pid nil, :lease/held :host, :lease/keep? true, :lease/setup :slaac
    :lease/queues nil, :lease/link (:link host-link), :lease/index (+ first-index id)
-   :lease/nsid nil, :lease/netns nil, :lease/state :making})
+   :lease/nsid nil, :lease/netns nil, :lease/state :making
+   :lease/ipv4 (:ipv4 host-link), :lease/acd? true, :lease/release? false, :lease/start-delay? true})
 
 ;; --- what is true of one
 

@@ -121,17 +121,16 @@
                      {:nearest (pr-str (str (address/canonical v) "/" length))})
         (shape/wrong ctx v expected {:says (str "should be " expected "; " (mistake/shown v) " is an " other-name
                                                 " address and belongs in " other)}))
-      :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v (if (= 4 family) [:none] [:none :slaac])) pr-str)}))))
+      :else (shape/wrong ctx v expected {:nearest (some-> (mistake/nearest v (if (= 4 family) [:dhcp :none] [:none :slaac])) pr-str)}))))
 
 (defn ipv4
-  "A reader of :ipv4: {:method :none} or {:method :static :ip :prefix :gateway nil}. :dhcp is refused by name."
+  "A reader of :ipv4: {:method :dhcp}, {:method :none} or {:method :static :ip :prefix :gateway nil}."
   [ctx v]
-  (let [expected ":none or an address such as \"10.0.0.5/24\""]
+  (let [expected ":dhcp, :none or an address such as \"10.0.0.5/24\""]
     (case v
+      :dhcp (shape/ok {:method :dhcp})
       :none (shape/ok {:method :none})
-      :dhcp (shape/wrong ctx v expected
-                         {:says (str ":dhcp comes with the DHCP client, which this version does not have; until then should be "
-                                     expected)})
+      :slaac (shape/wrong ctx v expected {:says (str "should be " expected "; :slaac is for IPv6 only")})
       (static-address 4 ctx v expected))))
 
 (defn ipv6
@@ -163,10 +162,33 @@
   (cond-> value
     (= :static (:method value)) (assoc :gateway (get gateways family))))
 
+(defn mode-of "The mode of a declaration's `values`: as stated, or the first of its type." [{:keys [type mode]}]
+  (or mode (first (modes type))))
+
+(defn- no-broadcast?
+  "Does no broadcast reach the link, and is its address on no LAN? Then there is neither DHCP nor ARP."
+  [{:keys [type] :as values}]
+  (and (= "ipvlan" type) (contains? #{"l3" "l3s"} (mode-of values))))
+
+(defn ipv4-of
+  "The :ipv4 of a declaration's `values`: as stated, or what its type and mode allow."
+  [{:keys [type] stated :ipv4 :as values}]
+  (or stated {:method (if (or (tap-type? type) (no-broadcast? values)) :none :dhcp)}))
+
+(defn dhcp? "Does a DHCP client get the IPv4 address of these `values`?" [values] (= :dhcp (:method (ipv4-of values))))
+
+(defn conflicts-detected?
+  "Can another host's claim to the IPv4 address of these `values` be noticed?"
+  [values]
+  (and (not (no-broadcast? values)) (contains? #{:dhcp :static} (:method (ipv4-of values)))))
+
 (defn- gateway-fault [path family {:keys [method ip prefix]} gw]
   (let [{:keys [key name example]} (family-words family)
         fault (fn [says] (mistake/of path {:expected (str "an address in the network of " key) :found gw :says says}))]
     (cond
+      (= :dhcp method)
+      (fault (str "the DHCP server tells the " name " gateway; should be left out, or stand beside an address in " key
+                  ", such as " example))
       (not= :static method)
       (fault (str "an " name " gateway needs an address in " key ", such as " example))
       (= ip gw) (fault (str gw " is the service's own address"))
@@ -181,6 +203,10 @@
    :ipv4 "the guest gets its addresses by itself"
    :ipv6 "the guest gets its addresses by itself"
    :gateway "the guest gets its addresses by itself"
+   :release "the guest gets its addresses by itself"
+   :acd "the guest gets its addresses by itself"
+   :start-delay "the guest gets its addresses by itself"
+   :resolv-conf "the guest has files of its own"
    :address-timeout "the guest gets its addresses by itself, and the service waits for none"})
 
 (defn- tap-faults [path type given]
@@ -189,10 +215,36 @@
           :when (given k)]
       (mistake/of (conj path k) {:expected (str "left out for " type) :says (str why "; should be left out for " type)}))))
 
+(defn- ipv4-faults
+  "The mistakes of the keys that mean something for some values of :ipv4 only."
+  [path {:keys [type mode acd] stated :ipv4 :as values} given]
+  (when-not (or (tap-type? type) (and (given :ipv4) (nil? stated)) (and (given :mode) (nil? mode)))
+    (let [method (:method (ipv4-of values))
+          is (if (= :static method) "an address" (str method))
+          left-out (fn [k says] (mistake/of (conj path k) {:expected "left out" :says (str says "; should be left out")}))]
+      (cond-> []
+        (and (= :dhcp (:method stated)) (no-broadcast? values))
+        (conj (mistake/of (conj path :ipv4)
+                          {:expected ":none or an address" :found :dhcp
+                           :says (str "no broadcast, and so no DHCP, reaches an ipvlan link of mode " mode
+                                      "; should be :none or an address such as \"10.0.0.5/24\"")}))
+        (and (given :release) (not= :dhcp method))
+        (conj (left-out :release (str "is about the lease of a DHCP server, and :ipv4 is " is)))
+        (and (given :start-delay) (not= :dhcp method))
+        (conj (left-out :start-delay (str "is the wait before DHCP begins, and :ipv4 is " is)))
+        (and (given :acd) (= :none method))
+        (conj (left-out :acd "is about an IPv4 address, and :ipv4 is :none"))
+        (and (true? acd) (= :static method) (no-broadcast? values))
+        (conj (mistake/of (conj path :acd)
+                          {:expected "false or left out" :found true
+                           :says (str "an ipvlan link of mode " mode " speaks no ARP, so no conflict can be seen; "
+                                      "should be false or left out")}))))))
+
 (defn faults
   "The mistakes that only several network keys together show. `values` holds the keys that were well, `path` is the service's."
-  [path {:keys [type mode ipv4 ipv6 gateway netns link port]} given]
-  (let [at (fn [k facts] (mistake/of (conj path k) facts))]
+  [path {:keys [type mode ipv6 gateway netns link port resolv-conf] stated :ipv4 :as values} given]
+  (let [ipv4 (when (or stated (not (given :ipv4))) (ipv4-of values))
+        at (fn [k facts] (mistake/of (conj path k) facts))]
     (remove
      nil?
      (concat
@@ -201,6 +253,7 @@
             :let [value (if (= 4 family) ipv4 ipv6)]
             :when value]
         (gateway-fault (conj path :gateway) family value gw))
+      (ipv4-faults path values given)
       [(when (and (= "ipvlan" type) (#{"l3" "l3s"} mode) (= :slaac (:method ipv6)))
          (at (if (given :ipv6) :ipv6 :mode)
              {:expected ":none or an address" :found (if (given :ipv6) :slaac mode)
@@ -208,7 +261,11 @@
                          "; :ipv6 should be :none or an address such as \"fd00::5/64\"")}))
        (when (and (= :host netns) (not (tap-type? type)) link (= link port))
          (at :link {:expected "a name that the machine does not use" :found link
-                    :says (str "should differ from the port in :netns :host; both are " (pr-str link))}))]))))
+                    :says (str "should differ from the port in :netns :host; both are " (pr-str link))}))
+       (when (and (= :host netns) (not (tap-type? type)) (true? resolv-conf))
+         (at :resolv-conf {:expected "false, an absolute path or a map" :found true
+                           :says (str "in :netns :host the machine's own resolv.conf is good; "
+                                      "should be false, an absolute path, a map or left out")}))]))))
 
 (defn host-link
   "The default name of a link in the machine's own namespace: the service's name, cut to 15 bytes."
@@ -221,6 +278,3 @@
   [{:keys [type netns link] n :name}]
   (when-not (tap-type? type)
     (or link (if (= :host netns) (some-> n host-link) "eth0"))))
-
-(defn mode-of "The mode of a declaration's `values`: as stated, or the first of its type." [{:keys [type mode]}]
-  (or mode (first (modes type))))

@@ -13,24 +13,33 @@
 
 ;; --- data
 
-(defn- address-steps [family {:keys [method ip prefix gateway]}]
+(defn- ipv4-steps [{:service/keys [ipv4 acd release start-delay]}]
+  (let [{:keys [method ip prefix gateway]} ipv4]
+    (case method
+      :none nil
+      :dhcp [[:address {:family 4 :method :dhcp :acd acd :start-delay start-delay :release release}]]
+      :static (cond-> [[:address {:family 4 :method :static :ip ip :prefix prefix :acd acd}]]
+                gateway (conj [:route {:family 4 :gateway gateway}])))))
+
+(defn- ipv6-steps [{{:keys [method ip prefix gateway]} :service/ipv6}]
   (case method
     :none nil
-    :slaac [[:address {:family family :method :slaac}]]
-    :static (cond-> [[:address {:family family :method :static :ip ip :prefix prefix}]]
-              gateway (conj [:route {:family family :gateway gateway}]))))
+    :slaac [[:address {:family 6 :method :slaac}]]
+    :static (cond-> [[:address {:family 6 :method :static :ip ip :prefix prefix}]]
+              gateway (conj [:route {:family 6 :gateway gateway}]))))
 
-(defn- notes [{:service/keys [type ipv4 ipv6] :as s}]
+(defn- notes [{:service/keys [type mode ipv4 ipv6] :as s}]
   (let [given (:service/given (meta s)), tap? (network/tap-type? type)]
     (cond-> []
       tap? (conj "the guest gets its addresses by itself; the workload starts without waiting for them")
-      (and (not tap?) given (not (given :ipv4))) (conj "IPv4 :dhcp, the coming default, is not in this version")
+      (and (not tap?) given (not (given :ipv4)) (= :none (:method ipv4)))
+      (conj (str "no broadcast, and so no DHCP, reaches an ipvlan link of mode " mode "; :ipv4 is :none unless it is said"))
       (and (not tap?) (= [:none :none] [(:method ipv4) (:method ipv6)])) (conj "it gets no address, and starts without one"))))
 
 (defn- steps
-  [{:service/keys [port type mode queues link netns uts hostname ipv4 ipv6 address-timeout-ms user groups caps exec env dir umask
-                   limits requires ready restart stop log] n :service/name}]
-  (let [addresses (concat (address-steps 4 ipv4) (address-steps 6 ipv6))]
+  [{:service/keys [port type mode queues link netns uts hostname ipv6 resolv-conf address-timeout-ms user groups caps exec env dir
+                   umask limits requires ready restart stop log] n :service/name :as s}]
+  (let [addresses (concat (ipv4-steps s) (ipv6-steps s))]
     (-> []
         (into (map (fn [r] [:after r])) requires)
         (conj [:port port]
@@ -44,6 +53,7 @@
         (cond-> (= :slaac (:method ipv6)) (conj [:secret {:stable-for n}]))
         (into addresses)
         (cond-> (seq addresses) (conj [:wait {:for :address :timeout-ms address-timeout-ms}]))
+        (cond-> resolv-conf (conj [:resolv-conf resolv-conf]))
         (conj [:identity {:user user :groups groups :caps caps :no-new-privs true}]
               [:process {:env env :dir dir :umask umask :limits limits}]
               [:log log]
@@ -77,13 +87,21 @@
 
 (defn- address-words [plan-steps family]
   (let [facts (fn [kind] (some (fn [[k v]] (when (and (= kind k) (= family (:family v))) v)) plan-steps))
-        {:keys [method ip prefix]} (facts :address)
+        {:keys [method ip prefix acd start-delay release]} (facts :address)
         label (str "IPv" family)]
-    (case method
-      nil (str "no " label)
-      :slaac (str label " by router advertisement with a stable address")
-      :static (str label " " ip "/" prefix
-                   (if-let [gateway (:gateway (facts :route))] (str " by way of " gateway) ", no gateway")))))
+    (str (case method
+           nil (str "no " label)
+           :slaac (str label " by router advertisement with a stable address")
+           :dhcp (str label " by DHCP" (when-not start-delay " without a start delay"))
+           :static (str label " " ip "/" prefix
+                        (if-let [gateway (:gateway (facts :route))] (str " by way of " gateway) ", no gateway")))
+         (when acd ", checked for conflicts")
+         (when release ", given back at the stop"))))
+
+(defn- resolv-conf-words [v]
+  (cond (true? v) "a resolv.conf of its own"
+        (string? v) (str "resolv.conf from " (argument v))
+        v (str "a resolv.conf of its own: " (if (next (:nameservers v)) "nameservers " "nameserver ") (and-words (:nameservers v)))))
 
 (defn- identity-words [{:keys [user groups caps]}]
   (str (if user (str "user " user) "the user who runs ontap")
@@ -149,6 +167,7 @@
               (when-not queues (str (address-words steps 6) "; " (address-words steps 4)))
               (when-let [{:keys [timeout-ms]} (:wait fact)]
                 (str "waits for an address, " (quantity/seconds-words timeout-ms) " at most"))
+              (resolv-conf-words (:resolv-conf fact))
               (identity-words (:identity fact))
               (process-words (:process fact))
               (str "runs " (str/join " " (map argument (:exec fact))))

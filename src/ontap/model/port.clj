@@ -3,6 +3,7 @@
   "What ontapd is told of one port: the host's own link on it, the socket, and whom it gives links to. Pure; the table of keys,
   their readers and defaults. `env` is that of `ontap.model.service`; what a rule means is in `ontap.model.policy`."
   (:require [clojure.string :as str]
+            [ontap.model.address :as address]
             [ontap.model.mistake :as mistake]
             [ontap.model.network :as network]
             [ontap.model.quantity :as quantity]
@@ -71,16 +72,27 @@
 
 (def ^:private host-link-words "the name of the host's own link, or a map such as {:link \"host0\" :type \"macvlan\"}")
 
+(defn- host-ipv4
+  ;; a fixed address of the host's is for the host's own tools, which can see the link
+  [ctx v]
+  (case v
+    (:dhcp :none) (shape/ok {:method v})
+    (shape/wrong ctx v ":dhcp or :none"
+                 (if (address/prefixed v)
+                   {:says (str "should be :dhcp or :none, is " (mistake/shown v)
+                               "; with :none the host's own tools can give it that address")}
+                   {:nearest (some-> (mistake/nearest v [:dhcp :none]) pr-str)}))))
+
 (def ^:private host-link-map
   (shape/map-of
    {:noun ":host-link"
     :fields [{:key :link :read network/link :required? true :expected network/interface-words}
-             {:key :type :read (shape/choice ["ipvlan" "macvlan"]) :default "ipvlan"}]}
-   (fn [_ {:keys [link type]}] (shape/ok {:link link :type type}))))
+             {:key :type :read (shape/choice ["ipvlan" "macvlan"]) :default "ipvlan"}
+             {:key :ipv4 :read host-ipv4 :default {:method :dhcp}}]}))
 
 (defn- host-link [ctx v]
   (cond (map? v) (host-link-map ctx v)
-        (string? v) (let [a (network/link ctx v)] (if (:mistakes a) a (shape/ok {:link v :type "ipvlan"})))
+        (string? v) (let [a (network/link ctx v)] (if (:mistakes a) a (shape/ok {:link v :type "ipvlan" :ipv4 {:method :dhcp}})))
         :else (shape/wrong ctx v host-link-words)))
 
 ;; --- a port
@@ -177,7 +189,8 @@
   (vec (mapcat (fn [[n {:port/keys [host-link owner group mode own-netns? allow]}]]
                  (concat [(str n ":")
                           (str "  socket port." n " of " owner " and group " group ", mode 0" (quantity/umask-text mode))]
-                         (when host-link [(str "  the host's own link " (:link host-link) ", " (:type host-link))])
+                         (when host-link [(str "  the host's own link " (:link host-link) ", " (:type host-link)
+                                              (if (= :dhcp (:method (:ipv4 host-link))) ", IPv4 by DHCP" ", no IPv4 of ours"))])
                          (when own-netns? ["  links may be put into ontapd's own network namespace"])
                          (if (empty? allow) ["  links for root only"] (map-indexed rule-words allow))))
                (sort-by key ports))))

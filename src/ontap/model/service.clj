@@ -9,6 +9,7 @@
   (:require [clojure.string :as str]
             [ontap.model.caps :as caps]
             [ontap.model.mistake :as mistake]
+            [ontap.model.nameservers :as nameservers]
             [ontap.model.network :as network]
             [ontap.model.quantity :as quantity]
             [ontap.model.shape :as shape]))
@@ -134,7 +135,8 @@
 
 (def fields
   "The keys of a service in the order of its pages: what each should be, its default, its reader.
-  Defaults that other keys decide (:mode :queues :link :hostname) are nil here and filled in by `examine`."
+  Defaults that other keys decide (:mode :queues :link :hostname :ipv4 and what goes with it) are nil here and filled in by
+  `examine`."
   [{:key :name :expected network/label-words :read label :required? true}
    {:key :port :expected network/interface-words :read network/port :required? true}
    {:key :type :expected "the type of a link" :read network/link-type :default "ipvlan"}
@@ -144,10 +146,14 @@
    {:key :netns :expected "true, the name of a namespace, or :host" :read network/netns :default true}
    {:key :uts :expected "true or false" :read shape/flag :default true}
    {:key :hostname :expected "a host name" :read hostname :default nil}
-   {:key :ipv4 :expected ":none or an address such as \"10.0.0.5/24\"" :read network/ipv4 :default {:method :none}}
+   {:key :ipv4 :expected ":dhcp, :none or an address such as \"10.0.0.5/24\"" :read network/ipv4 :default nil}
    {:key :ipv6 :expected ":slaac, :none or an address such as \"fd00::5/64\"" :read network/ipv6 :default {:method :slaac}}
    {:key :gateway :expected "an address, or a vector of one of each family" :read network/gateway :default nil}
-   {:key :address-timeout :expected "a duration" :read (quantity/duration 0) :default 10000}
+   {:key :release :expected "true or false" :read shape/flag :default nil}
+   {:key :acd :expected "true or false" :read shape/flag :default nil}
+   {:key :start-delay :expected "true or false" :read shape/flag :default nil}
+   {:key :resolv-conf :expected nameservers/expected :read nameservers/resolv-conf :default nil}
+   {:key :address-timeout :expected "a duration" :read (quantity/duration 0) :default 20000}
    {:key :user :expected "the name of a user" :read (account "user" :user? :users) :default nil
     :missing ":user is required when root runs it; \"root\" has to be said"}
    {:key :groups :expected "a vector of names of groups" :default nil
@@ -184,7 +190,7 @@
 
 (defn- normal
   "The normalised service of values that are all well."
-  [{:keys [type mode netns uts hostname ipv4 ipv6 gateway requires] n :name :as v} given]
+  [{:keys [type netns uts hostname ipv6 gateway release acd start-delay resolv-conf requires] n :name :as v} given]
   (with-meta
     {:service/name n
      :service/port (:port v)
@@ -195,9 +201,13 @@
      :service/netns netns
      :service/uts uts
      :service/hostname (when uts (or hostname n))
-     :service/ipv4 (network/with-gateway ipv4 4 gateway)
+     :service/ipv4 (network/with-gateway (network/ipv4-of v) 4 gateway)
      ;; the guest behind a tap gets its addresses by itself
      :service/ipv6 (if (network/tap-type? type) {:method :none} (network/with-gateway ipv6 6 gateway))
+     :service/release (boolean release)
+     :service/acd (and (network/conflicts-detected? v) (not (false? acd)))
+     :service/start-delay (and (network/dhcp? v) (not (false? start-delay)))
+     :service/resolv-conf (if (nil? resolv-conf) (not (or (= :host netns) (network/tap-type? type))) resolv-conf)
      :service/address-timeout-ms (:address-timeout v)
      :service/user (:user v)
      :service/groups (some-> (:groups v) distinct vec)
@@ -243,6 +253,7 @@
   [{:service/keys [ipv4 ipv6 restart stop log limits] :as s}]
   (let [gateways (vec (keep :gateway [ipv4 ipv6]))
         tap? (network/tap-type? (:service/type s))
+        method (:method ipv4)
         plain (into {} (keep (fn [k] (let [v (get s (keyword "service" (name k)))]
                                        (when (some? v) [k v]))))
                     [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready])]
@@ -253,5 +264,8 @@
                              :limit (:limit restart) :window (ms (:window-ms restart))}
                    :stop {:signal (:signal stop) :timeout (ms (:timeout-ms stop))}
                    :log (cond-> {:max-size (:max-bytes log)} (:file log) (assoc :file (:file log))))
-      (not tap?) (assoc :ipv4 (address-form ipv4) :ipv6 (address-form ipv6) :address-timeout (ms (:service/address-timeout-ms s)))
+      (not tap?) (assoc :ipv4 (address-form ipv4) :ipv6 (address-form ipv6) :resolv-conf (:service/resolv-conf s)
+                        :address-timeout (ms (:service/address-timeout-ms s)))
+      (not= :none method) (assoc :acd (:service/acd s))
+      (= :dhcp method) (assoc :release (:service/release s) :start-delay (:service/start-delay s))
       (seq gateways) (assoc :gateway gateways))))

@@ -7,6 +7,7 @@
             [clojure.string :as str]
             [ontap.model.address :as address]
             [ontap.model.caps :as caps]
+            [ontap.model.nameservers :as nameservers]
             [ontap.model.network :as network]
             [ontap.model.port :as port]
             [ontap.model.quantity :as quantity]))
@@ -30,17 +31,28 @@
 (s/def :service/uts boolean?)
 (s/def :service/hostname (s/nilable (s/and ::text #(<= 1 (count %) 64))))
 
-(s/def ::method #{:none :slaac :static})
+(s/def ::method #{:none :slaac :dhcp :static})
 (s/def ::prefix (s/int-in 1 129))
 (s/def ::gateway (s/nilable ::ip))
 (s/def ::no-address (s/and (s/keys :req-un [::method]) #(not= :static (:method %)) #(= 1 (count %))))
 (s/def ::static (s/and (s/keys :req-un [::method ::ip ::prefix ::gateway]) #(= :static (:method %))))
 (s/def :service/ipv4 (s/and (s/or :none ::no-address :static ::static)
                             (s/conformer second)
-                            #(or (= {:method :none} %) (= 4 (address/family (:ip %))))))
+                            #(if (:ip %) (= 4 (address/family (:ip %))) (#{:none :dhcp} (:method %)))))
 (s/def :service/ipv6 (s/and (s/or :none ::no-address :static ::static)
                             (s/conformer second)
-                            #(or (nil? (:ip %)) (= 6 (address/family (:ip %))))))
+                            #(if (:ip %) (= 6 (address/family (:ip %))) (#{:none :slaac} (:method %)))))
+(s/def :service/release boolean?)
+(s/def :service/acd boolean?)
+(s/def :service/start-delay boolean?)
+(s/def ::line (s/and ::text seq #(not (re-find #"[\s\p{Cntrl}]" %))))
+(s/def ::nameservers (s/coll-of ::line :kind vector? :min-count 1 :max-count nameservers/most-nameservers))
+(s/def ::search (s/coll-of ::line :kind vector?))
+(s/def ::options (s/coll-of ::line :kind vector?))
+(s/def :service/resolv-conf
+  (s/and (s/or :own boolean? :file ::absolute
+               :told (s/and (s/keys :req-un [::nameservers ::search ::options]) #(= 3 (count %))))
+         (s/conformer second)))
 (s/def :service/address-timeout-ms ::ms)
 (s/def :service/user (s/nilable ::text))
 (s/def :service/groups (s/nilable (s/coll-of ::text :kind vector? :distinct true)))
@@ -73,26 +85,31 @@
 (def service-keys
   "The keys every normalised service has, no more and no fewer."
   [:service/name :service/port :service/type :service/mode :service/queues :service/link :service/netns :service/uts
-   :service/hostname :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user :service/groups :service/caps
-   :service/exec :service/env :service/dir :service/umask :service/limits :service/requires :service/ready
+   :service/hostname :service/ipv4 :service/ipv6 :service/release :service/acd :service/start-delay :service/resolv-conf
+   :service/address-timeout-ms :service/user :service/groups :service/caps :service/exec :service/env :service/dir :service/umask :service/limits :service/requires :service/ready
    :service/restart :service/stop :service/log])
 
 (s/def ::service
   (s/and (s/keys :req [:service/name :service/port :service/type :service/mode :service/queues :service/link
-                       :service/netns :service/uts :service/hostname :service/ipv4 :service/ipv6 :service/address-timeout-ms :service/user
-                       :service/groups :service/caps :service/exec :service/env :service/dir :service/umask
+                       :service/netns :service/uts :service/hostname :service/ipv4 :service/ipv6 :service/release :service/acd
+                       :service/start-delay :service/resolv-conf :service/address-timeout-ms :service/user :service/groups :service/caps
+                       :service/exec :service/env :service/dir :service/umask
                        :service/limits :service/requires :service/ready :service/restart :service/stop :service/log])
          #(= (set service-keys) (set (keys %)))
          #(if-let [modes (seq (network/modes (:service/type %)))] (some #{(:service/mode %)} modes) (nil? (:service/mode %)))
          ;; a tap type has queues and no link of its own inside, and the guest its addresses
          #(= (network/tap-type? (:service/type %)) (some? (:service/queues %)) (nil? (:service/link %)))
          #(or (nil? (:service/queues %)) (= {:method :none} (:service/ipv4 %) (:service/ipv6 %)))
+         #(or (nil? (:service/queues %)) (false? (:service/resolv-conf %)))
+         #(or (= :dhcp (:method (:service/ipv4 %))) (not (or (:service/release %) (:service/start-delay %))))
+         #(not (and (:service/acd %) (= :none (:method (:service/ipv4 %)))))
          #(= (:service/uts %) (some? (:service/hostname %)))))
 
 (s/def ::link network/interface-name?)
 (s/def ::type #{"ipvlan" "macvlan"})
 (s/def :port/name network/interface-name?)
-(s/def :port/host-link (s/nilable (s/keys :req-un [::link ::type])))
+(s/def :host-link/ipv4 #{{:method :dhcp} {:method :none}})
+(s/def :port/host-link (s/nilable (s/and (s/keys :req-un [::link ::type :host-link/ipv4]) #(= 3 (count %)))))
 (s/def :port/owner ::text)
 (s/def :port/group ::text)
 (s/def :port/mode (s/int-in 0 512))
@@ -124,18 +141,24 @@
 (s/def :request/link (s/nilable network/interface-name?))
 (s/def :request/mode (s/nilable (one-of (mapcat val network/modes))))
 (s/def :request/setup #{:slaac :none})
+(s/def :request/ipv4 :service/ipv4)
+(s/def :request/release? boolean?)
+(s/def :request/acd? boolean?)
+(s/def :request/start-delay? boolean?)
 (s/def :request/lease #{:namespace :holder})
 (s/def :request/keep? boolean?)
 (s/def :request/id pos-int?)
 (s/def :request/verb #{:attach :leases :release})
 (defmulti request "The spec of a request." :request/verb)
 (defmethod request :attach [_]
-  (s/and (s/keys :req [:request/type :request/name :request/queues :request/link :request/mode :request/setup :request/lease
-                       :request/keep?])
-         #(= 9 (count %))
+  (s/and (s/keys :req [:request/type :request/name :request/queues :request/link :request/mode :request/setup :request/ipv4
+                       :request/release? :request/acd? :request/start-delay? :request/lease :request/keep?])
+         #(= 13 (count %))
+         #(or (= :dhcp (:method (:request/ipv4 %))) (not (or (:request/release? %) (:request/start-delay? %))))
+         #(not (and (:request/acd? %) (= :none (:method (:request/ipv4 %)))))
          #(= (network/tap-type? (:request/type %)) (nil? (:request/link %)))
          #(or (nil? (:request/mode %)) (some #{(:request/mode %)} (network/modes (:request/type %))))
-         #(or (:request/link %) (= [:none :holder] [(:request/setup %) (:request/lease %)]))
+         #(or (:request/link %) (= [:none :holder {:method :none}] [(:request/setup %) (:request/lease %) (:request/ipv4 %)]))
          #(or (not (:request/keep? %)) (= :holder (:request/lease %)))))
 (defmethod request :leases [_] #(= 1 (count %)))
 (defmethod request :release [_] (s/and (s/keys :req [:request/id]) #(= 2 (count %))))
@@ -174,6 +197,11 @@
 (s/def :lease/queues (s/nilable ::queues))
 (s/def :lease/since-epoch-ms (s/nilable nat-int?))
 (s/def :lease/addresses (s/coll-of ::ip :kind vector?))
+(s/def :lease/ipv4 :service/ipv4)
+(s/def :lease/release? boolean?)
+(s/def :lease/acd? boolean?)
+(s/def :lease/start-delay? boolean?)
+(s/def :lease/resolv-conf (s/nilable ::absolute))
 (s/def :lease/token nat-int?)
 (s/def :lease/waiters (s/coll-of nat-int? :kind vector?))
 (s/def :lease/asker-gone? boolean?)
@@ -181,7 +209,8 @@
 (s/def ::lease
   (s/and (s/keys :req [:lease/id :lease/port :lease/type :lease/mode :lease/name :lease/uid :lease/pid :lease/held :lease/keep?
                        :lease/state :lease/queues]
-                 :opt [:lease/ticks :lease/setup :lease/nsid :lease/netns :lease/link :lease/index :lease/parent :lease/hwaddr
+                 :opt [:lease/ticks :lease/setup :lease/ipv4 :lease/release? :lease/acd? :lease/start-delay?
+                       :lease/resolv-conf :lease/nsid :lease/netns :lease/link :lease/index :lease/parent :lease/hwaddr
                        :lease/mtu :lease/since-epoch-ms :lease/addresses :lease/token :lease/waiters :lease/asker-gone?
                        :lease/resumed?])
          #(= (network/tap-type? (:lease/type %)) (some? (:lease/queues %)))

@@ -80,12 +80,16 @@
 (s/def :link/name ::phrase)
 (s/def :link/kind (s/nilable ::phrase))
 (s/def :link/alias (s/nilable string?))
+(s/def :link/hwaddr (s/nilable ::phrase))
 (s/def :link/up? boolean?)
+(s/def :link/running? boolean?)
 (s/def :link/parent (s/nilable nat-int?))
 
-(def ^:private link-keys [:link/index :link/name :link/kind :link/alias :link/up? :link/parent :ns/id])
+(def ^:private link-keys
+  [:link/index :link/name :link/kind :link/alias :link/hwaddr :link/up? :link/running? :link/parent :ns/id])
 
-(s/def ::link-facts (s/keys :req [:link/index :link/name :link/kind :link/alias :link/up? :link/parent :ns/id]))
+(s/def ::link-facts (s/keys :req [:link/index :link/name :link/kind :link/alias :link/hwaddr :link/up? :link/running?
+                                  :link/parent :ns/id]))
 (s/def ::link (s/and ::link-facts (only link-keys)))
 
 (s/def :addr/ip (s/and string? #(= % (address/canonical %))))
@@ -111,6 +115,12 @@
 (defmethod kernel-event :addr/gone [_] (s/and ::address-facts (only [:event/type] address-keys)))
 (defmethod kernel-event :ns/new [_] (s/and (s/keys :req [:ns/id]) (only [:event/type :ns/id])))
 (defmethod kernel-event :ns/gone [_] (s/and (s/keys :req [:ns/id]) (only [:event/type :ns/id])))
+(s/def :nd/servers (s/coll-of :addr/ip :kind vector?))
+(s/def :nd/search (s/coll-of ::phrase :kind vector?))
+(s/def :nd/lifetime-s nat-int?)
+(defmethod kernel-event :nd/dns [_]
+  (s/and (s/keys :req [:ns/id :link/index :nd/servers :nd/search :nd/lifetime-s])
+         (only [:event/type :ns/id :link/index :nd/servers :nd/search :nd/lifetime-s])))
 (defmethod kernel-event :event/overflow [_] (only [:event/type]))
 (s/def ::kernel-event (s/multi-spec kernel-event :event/type))
 
@@ -130,6 +140,8 @@
 (s/def :attachment/index (s/nilable :link/index)) ; nil: where we do not see it
 (s/def :attachment/link :service/link)
 (s/def :attachment/kind :service/type)
+(s/def :attachment/hwaddr :link/hwaddr)
+(s/def :attachment/link-netns (s/nilable ::namespace))
 (s/def :attachment/addresses (s/coll-of ::address :kind vector?))
 (s/def :attachment/usable? boolean?)
 (s/def :grant/lease map?) ; as far as it was told
@@ -143,9 +155,9 @@
 (s/def ::attachment
   (s/and (s/keys :req [:attachment/nsid :attachment/index :attachment/kind]
                  :opt [:attachment/link :attachment/net :attachment/uts :attachment/netns :attachment/netns-id
-                       :attachment/grant :attachment/addresses :attachment/usable?])
+                       :attachment/hwaddr :attachment/link-netns :attachment/grant :attachment/addresses :attachment/usable?])
          (only [:attachment/nsid :attachment/index :attachment/link :attachment/kind :attachment/net :attachment/uts
-                :attachment/netns :attachment/netns-id :attachment/grant :attachment/addresses :attachment/usable?])))
+                :attachment/netns :attachment/netns-id :attachment/hwaddr :attachment/link-netns :attachment/grant :attachment/addresses :attachment/usable?])))
 
 (s/def :identity/uid nat-int?)
 (s/def :identity/gid nat-int?)
@@ -212,12 +224,14 @@
 (s/def :row/ready :service/ready)
 (s/def :row/adopted? boolean?)
 
+(s/def :row/dhcp (s/nilable map?)) ; the summary of the lease machine
+
 (def row-keys
   "The keys of a row of status, no more and no fewer."
-  [:name :state :since-ms :pid :user :link :port :type :addresses :reason :restarts :exit :log :requires :ready :adopted?])
+  [:name :state :since-ms :pid :user :link :port :type :addresses :reason :restarts :exit :log :requires :ready :adopted? :dhcp])
 
 (s/def ::row
   (s/and (s/keys :req-un [:row/name :row/state :row/since-ms :row/pid :row/user :row/link :row/port :row/type
                           :row/addresses :row/reason :row/restarts :row/exit :row/log :row/requires :row/ready
-                          :row/adopted?])
+                          :row/adopted? :row/dhcp])
          #(= (set row-keys) (set (keys %)))))

@@ -25,7 +25,8 @@
 
   Effects: [:attach] [:launch] [:signal NAME] [:kill] [:sweep] [:timer KEY AT-MS]
   [:cancel KEY] [:record] [:forget] [:note LEVEL TEXT]. Every attempt that made a
-  link ends through :cleaning, whose [:sweep] is answered by :gone.")
+  link ends through :cleaning, whose [:sweep] is answered by :gone."
+  (:require [ontap.model.addressing :as addressing]))
 
 (def states
   "Every state, in the order of a life, with what it means for a person."
@@ -230,14 +231,9 @@
 (defn- addressed [s _ now] (-> s (effect [:cancel :address]) (launch now)))
 
 (defn- address-late [s _ now]
-  (let [limit-ms (-> s :service :service/address-timeout-ms)]
-    (-> s
-        (effect [:note :warning
-                 (str "no usable address after " (/ limit-ms 1000.0)
-                      " s (is there a router that advertises a prefix on "
-                      (-> s :service :service/port)
-                      "?); it is started without one")])
-        (launch now))))
+  (-> s
+      (effect [:note :warning (addressing/missed-words (:service s))])
+      (launch now)))
 
 (defn- address-refused [s {:keys [reason]} now]
   (-> s (assoc :sup/reason reason)

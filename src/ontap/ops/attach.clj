@@ -9,7 +9,8 @@
             [ontap.ops.inherited :as inherited]
             [ontap.ops.note :as note]
             [ontap.run.granted :as granted]
-            [ontap.run.paths :as paths])
+            [ontap.run.paths :as paths]
+            [ontap.run.resolv :as resolv])
   (:import (ontap.sys Errno Exec Executables Fd Io Namespaces NsThread SysException)))
 
 (set! *warn-on-reflection* true)
@@ -110,5 +111,7 @@
      (fn []
        (let [grant (ask! (socket env target) (assoc asked :say say))
              {:keys [fds] vars :env} (granted/promised grant kept)]
+         ;; whoever may not mount keeps the machine's own
+         (resolv/cover! {:path (-> grant :grant/lease :lease/resolv-conf)} say)
          (say (str "runs " prog " with " (words-of (update-keys vars keyword))))
          (run-in-place! prog argv (merge env vars) (merge (inherited/fds kept) fds)))))))

@@ -5,6 +5,7 @@
   (:require [clojure.string :as str]
             [ontap.kernel.events :as events]
             [ontap.model.addressing :as addressing]
+            [ontap.ops.ipv4 :as ipv4]
             [ontap.ops.note :as note]
             [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
@@ -63,9 +64,29 @@
                                (:refused answer) " is in use by another host on port " port)
                           {:kind :exit :status 111}))
           (nil? answer)
-          (note/line! :warning nil (str "no usable address after " (/ address-timeout-ms 1000.0)
-                              " s (is there a router that advertises a prefix on " port
-                              "?); it is started without one")))))))
+          (note/line! :warning nil (addressing/missed-words service)))))))
+
+(defn- without-dhcp
+  "`service` as it can be run with nobody left to renew a lease: refused if the lease was
+  asked for in so many words. Where an ontapd hands out the link, that one renews."
+  [{:service/keys [name port ipv4] :as service} env]
+  (cond
+    (or (not= :dhcp (:method ipv4)) (provider/socket-of env port)) service
+    (contains? (:service/given (meta service)) :ipv4)
+    (throw (ex-info (str "unable to start " name " with :ipv4 :dhcp: nobody would renew its lease; start `ontapd "
+                         port "`, or run it by `ontap up`")
+                    {:kind :exit :status 111}))
+    :else
+    (do (note/line! :warning nil (str name " gets no IPv4 address: nobody would renew its lease; start `ontapd " port
+                                      "`, run it by `ontap up`, or say :ipv4 :none"))
+        (assoc service :service/ipv4 {:method :none}))))
+
+(defn- settle-ipv4!
+  "Sets the declared IPv4 address, unless whoever handed the link out does."
+  [{:service/keys [name ipv4] :as service} env key {:attachment/keys [grant] :as attachment}]
+  (when (and (nil? grant) (= :static (:method ipv4)))
+    (when-let [why (ipv4/settle-alone! service env key attachment)]
+      (throw (ex-info (str "unable to start " name ": " why) {:kind :exit :status 111})))))
 
 (defn- caller-s-descriptor
   "Descriptor `number` if whoever started this process gave it: a pipe or a socket.
@@ -88,6 +109,12 @@
     (= :notify ready)
     {:extra-env (select-keys env ["NOTIFY_SOCKET"])}))
 
+(defn- runtime-dir
+  "A folder for a file that has a name for a moment."
+  [env]
+  (try (paths/runtime-dir env (paths/caller))
+       (catch clojure.lang.ExceptionInfo _ (paths/state-dir env (paths/caller)))))
+
 (defn- refused [service ^Throwable t]
   (let [data (ex-data t)]
     (cond
@@ -105,7 +132,8 @@
   an address are there. Returns only by throwing, with :kind :exit."
   [service env]
   (let [key    (secret/host-key (paths/state-dir env (paths/caller)))
-        secret (secret/stable-secret key (:service/name service))]
+        of-name (secret/of-name key (:service/name service))
+        service (without-dhcp service env)]
     (NsThread/call
      "ontap-exec"
      (fn []
@@ -113,14 +141,18 @@
          (when-not (provider/socket-of env (:service/port service))
            (await-port! service))
          (let [{:attachment/keys [net uts grant] :as attachment}
-               (provider/attach! env service secret (constantly nil))]
+               (provider/attach! env service of-name (constantly nil))]
            (run! #(.close ^Fd %) (filter some? [net uts]))
+           (settle-ipv4! service env key attachment)
            (await-address! service attachment)
            (let [input   (Io/open "/dev/null" Io/O_RDONLY 0)
                  ready   (promised service env)
                  granted (granted/promised grant (keys (:fds ready)))]
              (launch/become! service
                              {:fds       (merge {(int 0) input} (:fds ready) (:fds granted))
-                              :extra-env (merge (:extra-env ready) (:env granted))})))
+                              :extra-env (merge (:extra-env ready) (:env granted))
+                              :resolv    {:dir     (runtime-dir env)
+                                          :granted (-> grant :grant/lease :lease/resolv-conf)}
+                              :say       #(note/line! :warning nil %)})))
          (catch Throwable t
            (throw (refused service t))))))))

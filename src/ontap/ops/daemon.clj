@@ -32,10 +32,10 @@
   (loop [n 0]
     (when-let [said (and (< n process/at-once) (seq (events/receive monitor)))]
       (if (some #(= :event/overflow (:event/type %)) said)
-        (do (vreset! inventory (reduce inventory/fold inventory/empty-inventory
-                                       (links-only (events/snapshot []))))
-            (allocator/kernel-said! alloc [] (inventory/link-names @inventory))
-            (allocator/look-again! alloc))
+        (let [links (links-only (events/snapshot []))]
+          (vreset! inventory (reduce inventory/fold inventory/empty-inventory links))
+          (allocator/kernel-said! alloc links (inventory/link-names @inventory))
+          (allocator/look-again! alloc))
         (do (vswap! inventory #(reduce inventory/fold % (links-only said)))
             (allocator/kernel-said! alloc said (inventory/link-names @inventory))
             (when (some lending/own-address? said) (guests/refuse-again! alloc))))
@@ -91,9 +91,10 @@
         note  (noted verbosity)]
     (with-open [monitor (process/open-monitor "unable to hand out links: this takes root")
                 signals (process/signals)
+                clock   (process/clock-change)
                 loop    (process/event-loop env)]
       (let [self  (volatile! nil)
-            alloc (or (lending/open! {:loop loop :dir dir :env env :note note
+            alloc (or (lending/open! {:loop loop :dir dir :env env :note note :ipv4? true
                                       :hear #(some-> @self hear!)})
                       (throw (process/exit 111 (str "unable to run: another ontapd runs in " dir
                                             "; ONTAP_RUNTIME_DIR=DIR gives this one a folder of its own"))))
@@ -106,6 +107,7 @@
         (configure! it ports given)
         (allocator/kernel-said! alloc [] (inventory/link-names @(:inventory it)))
         (process/on-kernel! loop monitor #(hear! it))
+        (process/on-resume! loop clock #(allocator/resumed! alloc))
         (process/on-signals! loop signals #(reload! it) #(.stop loop))
         (ready!)
         (note :info nil (str "hands out links of " (port-words ports)))

@@ -163,9 +163,9 @@
                        ":exec [\"sh\" \"page\" \"80\"] :ready {:fd 3}" (apply str more) "}"))]
     (str "["
          (str/join "\n\n "
-                   [(service "db" " :ipv4 \"10.77.0.12/24\" :ipv6 \"fd00:77::12/64\"")
-                    (service "www" " :ipv4 \"10.77.0.11/24\"" "\n  :requires [\"db\"]")
-                    (service "wiki" "")])
+                   [(service "db" " :ipv4 \"10.77.0.12/24\" :acd false :ipv6 \"fd00:77::12/64\"")
+                    (service "www" " :ipv4 \"10.77.0.11/24\" :acd false" "\n  :requires [\"db\"]")
+                    (service "wiki" " :ipv4 :none")])
          "]\n")))
 
 ;; --- the story

@@ -1,12 +1,15 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.ops.leases
-  "What ontapd has handed out, as a client sees it."
+  "What ontapd has handed out, as a client sees it, and beside it what the caller's own
+  `ontap up` has made by itself."
   (:require [clojure.string :as str]
             [ontap.alloc.client :as client]
+            [ontap.ops.client :as control]
+            [ontap.ops.note :as note]
             [ontap.ops.status :as status]
             [ontap.run.paths :as paths])
   (:import (java.io File)
-           (ontap.sys Users Users$User)))
+           (ontap.sys SysException Users Users$User)))
 
 (set! *warn-on-reflection* true)
 
@@ -24,10 +27,10 @@
 
 (defn- no-socket [env]
   (let [dir (File. ^String (paths/daemon-dir env))]
-    (ex-info (if (and (.exists dir) (not (.canRead dir)))
-               (str "unable to look for ontapd: " dir " is not yours to read")
-               (str "no ontapd: there is no socket in " dir "; `ontapd PORT`, as root, makes one"))
-             {:kind :exit :status 111})))
+    (if (and (.exists dir) (not (.canRead dir)))
+      (ex-info (str "unable to look for ontapd: " dir " is not yours to read") {:kind :exit :status 111})
+      (ex-info (str "no ontapd: there is no socket in " dir "; `ontapd PORT`, as root, makes one")
+               {:kind :exit :status 111 :later? true}))))
 
 (defn- first-answer
   "What `ask` gives of the first socket that answers: any of them tells of all leases."
@@ -41,11 +44,31 @@
                                     (if (or (empty? more) (:refusal (ex-data e))) (throw e) [nil e])))]
         (if failure (recur more) answer)))))
 
+(defn- of-up
+  "The links that the `ontap up` of the caller has made by itself, or nil when none runs."
+  [env]
+  (try
+    (control/ask (paths/layout (paths/runtime-dir env (paths/caller))) {:command :leases})
+    ;; none is no mistake here, nor is one that came before this question
+    (catch clojure.lang.ExceptionInfo _ nil)
+    (catch SysException _ nil)))
+
 (defn all
-  "The leases that the caller may see, of the ontapd of `env`; `target` a port or a
-  socket, or nil."
+  "The leases that the caller may see, of the ontapd of `env`, and then the links of an
+  `ontap up`, whose :lease/id is nil; `target` a port or a socket of ontapd, or nil. Throws
+  with :kind :exit when there is neither."
   [env target]
-  (first-answer env target client/leases))
+  (let [socket? (and target (str/includes? target "/"))
+        ours    (when-not socket? (of-up env))
+        lent    (try
+                  (first-answer env target client/leases)
+                  (catch clojure.lang.ExceptionInfo e
+                    (when-not ours (throw e))
+                    (when-not (:later? (ex-data e)) (note/line! :warning nil (ex-message e)))
+                    []))]
+    (into (vec lent)
+          (filter #(or (nil? target) (= target (:lease/port %))))
+          ours)))
 
 (defn release!
   "Ends lease `id`; returns once its link is gone."
@@ -55,8 +78,18 @@
 (defn- user-of [uid]
   (if-let [^Users$User u (some-> uid int Users/byUid)] (.name u) (str uid)))
 
-(defn- columns [now]
-  [["ID"        (comp str :lease/id)]
+(defn- addresses
+  "Those that are known of, that of DHCP first, once it is on the link."
+  [{:lease/keys [addresses] :dhcp/keys [ip state]}]
+  (distinct (cond->> addresses (and ip (contains? #{:bound :renewing :rebinding} state)) (cons ip))))
+
+(defn- left-text [left]
+  (cond (= :infinite left) "forever"
+        left               (status/duration-text (* 1000 left))
+        :else              "-"))
+
+(def ^:private columns
+  [["ID"        #(str (or (:lease/id %) "-"))]
    ["NAME"      #(or (:lease/name %) "-")]
    ["TYPE"      :lease/type]
    ["PORT"      :lease/port]
@@ -64,11 +97,13 @@
    ["STATE"     #(if (= :host (:lease/held %)) "host" (name (:lease/state %)))]
    ["USER"      (comp user-of :lease/uid)]
    ["PID"       #(str (or (when-not (= :kept (:lease/state %)) (:lease/pid %)) "-"))]
-   ["SINCE"     #(if-let [at (:lease/since-epoch-ms %)] (status/duration-text (max 0 (- now at))) "-")]
-   ["HWADDR"    #(or (:lease/hwaddr %) "-")]
-   ["ADDRESSES" #(str/join " " (:lease/addresses %))]])
+   ["ADDRESSES" #(if-let [ips (seq (addresses %))] (str/join " " ips) "-")]
+   ["SERVER"    #(or (:dhcp/server %) "-")]
+   ["DHCP"      #(let [{:dhcp/keys [method state]} %]
+                   (cond (nil? state) "-" (= [:static :bound] [method state]) "static" :else (name state)))]
+   ["LEFT"      #(if (= :static (:dhcp/method %)) "-" (left-text (:dhcp/left-s %)))]])
 
 (defn table
-  "Lines of a table of `leases`, at `now` (ms since 1970)."
-  [leases now]
-  (status/lines (columns now) leases))
+  "Lines of a table of `leases`."
+  [leases]
+  (status/lines columns leases))

@@ -2,17 +2,23 @@
 (ns ontap.ops.lending
   "An allocator with the kernel under it: in ontapd, and in an `ontap up` that runs
   services with descriptors and has no ontapd."
-  (:require [ontap.alloc.allocator :as allocator]
+  (:require [ontap.alloc.addresses :as addresses]
+            [ontap.alloc.allocator :as allocator]
             [ontap.alloc.book :as book]
             [ontap.alloc.guests :as mirrored]
+            [ontap.alloc.nameservers :as nameservers]
             [ontap.kernel.guests :as guests]
+            [ontap.kernel.ipv4 :as kernel-ipv4]
             [ontap.kernel.leases :as leases]
             [ontap.kernel.taps :as taps]
+            [ontap.model.allocation :as allocation]
             [ontap.model.inventory :as inventory]
+            [ontap.ops.ipv4 :as ipv4]
             [ontap.ops.note :as note]
             [ontap.ops.secret :as secret]
             [ontap.run.halt :as halt]
             [ontap.run.paths :as paths]
+            [ontap.run.resolv :as resolv]
             [ontap.run.work :as work])
   (:import (ontap.sys Procs)))
 
@@ -36,24 +42,48 @@
   {:look   leases/look
    :make   (fn [lease net]
              (leases/make! lease net taps
-                           {:secret (secret/stable-secret @key (name-for-secret lease))
-                            :hwaddr (cond
-                                      (:lease/queues lease)        (secret/hwaddr @key (:lease/name lease))
-                                      (= :host (:lease/held lease)) (secret/hwaddr @key (name-for-secret lease)))}))
+                           (cond-> (secret/of-name @key (name-for-secret lease))
+                             ;; without a name: by chance
+                             (not= :host (:lease/held lease)) (assoc :hwaddr (secret/hwaddr @key (:lease/name lease))))))
    :delete #(leases/delete! % taps)
    :there? #(leases/there? % taps)})
+
+(defn- submitter [loop]
+  (let [crew (work/crew loop crew-size)] #(work/submit! crew %1 %2 %3)))
+
+(defn- of-ipv4
+  "What `ontap.alloc.addresses` needs of an allocator, `alloc` (fn [])."
+  [{:keys [loop dir env note]} key submit alloc]
+  (let [servers (nameservers/nameservers
+                 {:loop loop
+                  :changed #(addresses/resolv-changed! (alloc) (allocation/lease @(:state (alloc)) %))})]
+    {:dhcp           (ipv4/engine {:loop loop :env env :note note :submit submit
+                                   :told (fn [id kind data]
+                                           (when (= :terms kind) (nameservers/terms! servers id data)))})
+     :nameservers    servers
+     :client-id      #(ipv4/client-id @key (name-for-secret %))
+     :host-name      ipv4/host-name
+     :configured     kernel-ipv4/addresses-of
+     :put-resolv!    #(resolv/put! dir %1 %2)
+     :forget-resolv! #(resolv/forget! dir %)}))
 
 (defn open!
   "An allocator on `loop` that keeps its book in `dir` (made; its parent is there), with
   what an earlier one left there taken up; `hear` (fn []) takes in what the kernel has
-  said. Nil when another process has that book. Blocks for the kernel."
-  [{:keys [loop dir prefix env note hear] :or {prefix "ontap"}}]
+  said. `ipv4?`: does it settle the IPv4 addresses of its links? Nil when another process
+  has that book. Blocks for the kernel."
+  [{:keys [loop dir prefix env note hear ipv4?] :or {prefix "ontap"} :as given}]
   (let [book (book/layout dir)]
     (paths/make-dir! dir 0711)
     (book/prepare! book)
     (when-let [lock (book/lock! book)]
       (let [taps  (taps/taps (:book/taps book))
+            key   (host-key env)
+            submit (submitter loop)
+            self  (volatile! nil)
             alloc (allocator/allocator
+                   (merge
+                   (when ipv4? (of-ipv4 given key submit (fn [] @self)))
                    {:loop    loop
                     :note    note
                     :prefix  prefix
@@ -63,9 +93,10 @@
                     :boot-id (Procs/bootId)
                     :hear    hear
                     :halt    halt/point!
-                    :submit  (let [crew (work/crew loop crew-size)] #(work/submit! crew %1 %2 %3))
-                    :kernel  (kernel (host-key env) taps)
-                    :guests  (guests/of taps)})]
+                    :submit  submit
+                    :kernel  (kernel key taps)
+                    :guests  (guests/of taps)}))]
+        (vreset! self alloc)
         (allocator/take-up! alloc)
         alloc))))
 

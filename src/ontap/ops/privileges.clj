@@ -12,9 +12,10 @@
 (def of-ontapd
   "capability -> why ontapd has it."
   [["net_admin" "links, addresses and their settings"]
-   ["net_raw" "the packet sockets that see a guest's addresses"]
+   ["net_raw" "the packet sockets that speak DHCP and ARP on ports, and see a guest's addresses"]
    ["net_broadcast" "to hear of every network namespace (NETLINK_LISTEN_ALL_NSID)"]
    ["sys_admin" "to enter a caller's network namespace, and to pin its own"]
+   ["sys_ptrace" "to find the namespace of another user's workload again when its IPv4 address changes"]
    ["mknod" "the device nodes of ipvtap and macvtap"]
    ["chown" "to give a port's socket to its group"]])
 

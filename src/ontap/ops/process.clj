@@ -5,7 +5,8 @@
   (:require [ontap.kernel.events :as events]
             [ontap.ops.note :as note])
   (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler SignalQueue Signals SysException)))
+           (ontap.sys Clock ClockChange ClockChange$Kind Errno EventLoop EventLoop$Handler SignalQueue Signals
+                      SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -58,6 +59,19 @@
   [^EventLoop event-loop ^RtnlMonitor monitor hear]
   (.add event-loop (.fd monitor) EventLoop/EPOLLIN
         (reify EventLoop$Handler (ready [_ _] (hear)))))
+
+(defn clock-change
+  "Tells when the machine has slept; the caller closes it."
+  ^ClockChange []
+  (ClockChange/open))
+
+(defn on-resume!
+  "Calls `resumed` after each sleep of the machine that `changes` tells of."
+  [^EventLoop event-loop ^ClockChange changes resumed]
+  (.add event-loop (.fd changes) EventLoop/EPOLLIN
+        (reify EventLoop$Handler
+          (ready [_ _]
+            (when (= ClockChange$Kind/RESUMED (.drain changes)) (resumed))))))
 
 (defn tidy-later!
   "One collection after the start: JNA's start-up garbage holds a thread that wakes

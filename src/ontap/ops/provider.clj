@@ -14,10 +14,13 @@
 (set! *warn-on-reflection* true)
 
 (defn- request
-  "What `service` asks for. It settles its link by itself."
-  [{:service/keys [name type mode queues link netns]}]
+  "What `service` asks for. It settles its link by itself, but for the IPv4 address."
+  [{:service/keys [name type mode queues link netns ipv4 acd release start-delay]}]
   {:request/verb :attach :request/type type :request/name name :request/queues queues
    :request/link link :request/mode mode :request/setup :none :request/keep? false
+   :request/ipv4 (if queues {:method :none} ipv4)
+   :request/acd? (boolean acd) :request/release? (boolean release)
+   :request/start-delay? (boolean start-delay)
    :request/lease (if (and (true? netns) (not queues)) :namespace :holder)})
 
 (defn- seen-from-here
@@ -147,8 +150,8 @@
 
 (defn attach!
   "`links/attach!` with whatever provides the link of `service`."
-  [env service secret alloc]
-  (links/attach! service secret (provide env service alloc)))
+  [env service of-name alloc]
+  (links/attach! service of-name (provide env service alloc)))
 
 ;; --- giving back, finding again
 

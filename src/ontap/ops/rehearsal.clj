@@ -34,9 +34,9 @@
 
 (def ^:private services
   "[{:name \"one\" :port \"up0\" :type \"macvlan\" :user \"root\" :caps \"+net_bind_service,+net_raw\"
-     :ipv4 \"10.0.0.5/24\" :ipv6 :none :env {:A \"b\"} :limits {:nofile 64} :ready {:fd 3}
+     :ipv4 \"10.0.0.5/24\" :acd false :ipv6 :none :env {:A \"b\"} :limits {:nofile 64} :ready {:fd 3}
      :exec [\"sh\" \"-c\" \"echo >&3; exec sleep 60\"]}
-    {:name \"two\" :port \"up0\" :type \"macvlan\" :user \"nobody\" :ipv6 :none :ipv4 \"10.0.0.6/24\"
+    {:name \"two\" :port \"up0\" :type \"macvlan\" :user \"nobody\" :ipv6 :none :ipv4 \"10.0.0.6/24\" :acd false
      :requires [\"one\"] :restart {:limit 1 :delay \"10ms\"} :exec [\"true\"]}]")
 
 (defn- quietly [f]

@@ -76,3 +76,22 @@
   (individual (if name
                 (Arrays/copyOf (keyed host-key "ontap hwaddr 1" name) 6)
                 (random-bytes 6))))
+
+(defn of-name
+  "What goes with the name of a link: :secret of `stable-secret`, :hwaddr, and :other-hwaddr by
+  chance, for when a link that is about to end still has that."
+  [host-key name]
+  {:secret (stable-secret host-key name) :hwaddr (hwaddr host-key name) :other-hwaddr (hwaddr host-key nil)})
+
+(defn duid
+  "The 16 bytes, in hex, by which DHCP servers know this machine (RFC 6355: a UUID that lasts)."
+  [host-key]
+  (.formatHex (HexFormat/of) (Arrays/copyOf (keyed host-key "ontap duid 1" "") 16)))
+
+(defn iaid
+  "The 4 bytes, in hex, by which DHCP servers know `name` on this machine (RFC 4361); by
+  chance when there is no name."
+  [host-key name]
+  (.formatHex (HexFormat/of) (if name
+                               (Arrays/copyOf (keyed host-key "ontap iaid 1" name) 4)
+                               (random-bytes 4))))

@@ -12,6 +12,18 @@
           (< h 24)  (str h " h" (when (pos? (rem m 60)) (str " " (rem m 60) " min")))
           :else     (str d " d" (when (pos? (rem h 24)) (str " " (rem h 24) " h"))))))
 
+(defn- event-text
+  "What is wrong with the IPv4 address of a row, or what happened to it within `within-ms`
+  (nil: ever) that a person may have missed; or nil."
+  [{:dhcp/keys [says event]} within-ms]
+  (or says
+      (let [{:keys [kind says ago-ms]} event]
+        ;; that it has one is no news
+        (when (and says (not= :bound kind) (or (nil? within-ms) (< ago-ms within-ms)))
+          (str says " (" (duration-text ago-ms) " ago)")))))
+
+(def ^:private news-ms "What happened longer ago is not in the table." 3600000)
+
 (def columns
   "[heading key-or-fn] of the table."
   [["NAME"      :name]
@@ -21,7 +33,7 @@
    ["USER"      #(or (:user %) "-")]
    ["LINK"      #(or (:link %) (:type %))]
    ["ADDRESSES" #(if (seq (:addresses %)) (str/join " " (:addresses %)) "-")]
-   ["NOTE"      #(or (:reason %) "")]])
+   ["NOTE"      #(or (:reason %) (event-text (:dhcp %) news-ms) "")]])
 
 (defn- pad [s width] (str s (apply str (repeat (- width (count s)) " "))))
 
@@ -36,14 +48,26 @@
     (mapv (fn [line] (str/trimr (str/join "  " (map pad line widths)))) cells)))
 
 (defn table
-  "Lines of text for `rows`, as `ontap.ops.system/status` gives them."
+  "Lines of text for `rows`, as `ontap.ops.answers/status` gives them."
   [rows]
   (lines columns rows))
+
+(defn- ipv4-text
+  "The IPv4 address of a row in words, as far as we have to do with it, or nil."
+  [{:dhcp/keys [state ip prefix method server left-s]}]
+  (when state
+    (let [static? (= :static method)]
+      (str (if ip (str ip (when prefix (str "/" prefix))) "none yet")
+           (if static? ", as declared" (str (if ip " by DHCP" ", by DHCP") (when server (str " from " server))))
+           ", " (clojure.core/name state)
+           (when-not static?
+             (cond (= :infinite left-s) ", for ever"
+                   left-s (str ", " (duration-text (* 1000 left-s)) " left")))))))
 
 (defn details
   "Lines of text about one row: a fact a line."
   [{:keys [name state since-ms pid user link port type addresses reason restarts log
-           adopted? ready requires]}]
+           adopted? ready requires dhcp]}]
   (let [fact (fn [k v] (when v (str "  " (pad k 11) v)))]
     (into [(str name ": " (clojure.core/name state) " for " (duration-text since-ms)
                 (when reason (str " (" reason ")")))]
@@ -52,6 +76,8 @@
            (fact "user" user)
            (fact "link" (str (when link (str link ", ")) type " on " port))
            (fact "addresses" (if (seq addresses) (str/join " " addresses) "none"))
+           (fact "ipv4" (ipv4-text dhcp))
+           (fact "" (event-text dhcp nil))
            (fact "requires" (when (seq requires) (str/join ", " requires)))
            (fact "ready" (when ready (if (= :notify ready) "by sd_notify" (str "by a newline on descriptor " (:fd ready)))))
            (fact "restarts" (str restarts))

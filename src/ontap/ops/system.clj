@@ -1,14 +1,15 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.ops.system
-  "`ontap up`: the rooms wired together, and what can be asked of the running whole.
-  `ontap exec` is the same without a supervisor."
+  "`ontap up`: the rooms wired together. `ontap exec` is the same without a supervisor."
   (:require [clojure.string :as str]
+            [ontap.alloc.dhcp :as dhcp]
+            [ontap.alloc.nameservers :as nameservers]
             [ontap.kernel.events :as events]
             [ontap.kernel.links :as links]
-            [ontap.model.addressing :as addressing]
-            [ontap.model.supervision :as supervision]
             [ontap.model.world :as world]
+            [ontap.ops.answers :as answers]
             [ontap.ops.control :as control]
+            [ontap.ops.ipv4 :as ipv4]
             [ontap.ops.lending :as lending]
             [ontap.ops.note :as note]
             [ontap.ops.process :as process]
@@ -19,136 +20,18 @@
             [ontap.run.parts :as parts]
             [ontap.run.paths :as paths]
             [ontap.run.record :as record]
-            [ontap.run.supervisor :as supervisor])
+            [ontap.run.resolv-watch :as resolv-watch]
+            [ontap.run.supervisor :as supervisor]
+            [ontap.run.work :as work])
   (:import (java.nio.file Files Path)
            (ontap.rtnl RtnlMonitor)
            (ontap.sys EventLoop Fd Inotify Inotify$Event Procs)))
 
 (set! *warn-on-reflection* true)
 
-;; --- what is asked
-
-(defn status
-  "A map per service, in the order of names: :name :state :since-ms (in that state)
-  :pid :user :link :port :type :addresses :reason :restarts :exit :log :requires
-  :ready :adopted?."
-  [sup]
-  (let [now   (parts/now-ms)
-        world @(:world sup)]
-    (vec
-     (for [[name {:keys [service] :as s}] (sort-by key (:world/services world))
-           :let [running? (supervision/running? (:sup/state s))]]
-       {:name      name
-        :state     (:sup/state s)
-        :since-ms  (- now (:sup/since s))
-        :pid       (when running? (:sup/pid s))
-        :user      (or (:service/user service) (System/getProperty "user.name"))
-        :link      (:service/link service)
-        :port      (:service/port service)
-        :type      (:service/type service)
-        :addresses (addressing/shown (supervisor/addresses sup name))
-        :reason    (or (world/waits-for world name) (:sup/reason s))
-        :restarts  (:sup/restarts s)
-        :exit      (:sup/exit s)
-        :log       (paths/log-file (:paths sup) service)
-        :requires  (:service/requires service)
-        :ready     (:service/ready service)
-        :adopted?  (boolean (:sup/adopted? s))}))))
-
-(defn- unknown-names [sup names]
-  (let [known (set (keys (:world/services @(:world sup))))]
-    (seq (remove known names))))
-
-(defn- settled-up? [names]
-  (fn [world] (every? #(world/idle? world %) names)))
-
-(defn- settled-down? [names]
-  (fn [world]
-    (every? #(let [s (get-in world [:world/services %])]
-               (or (nil? s) (supervision/at-rest? (:sup/state s))))
-            names)))
-
-(defn- rows [sup names]
-  (filterv (comp (set names) :name) (status sup)))
-
-(defn- state-words [state]
-  (if (= :backoff state) "in back-off" (name state)))
-
-(defn- answer-up [sup names reply!]
-  (supervisor/await! sup (settled-up? names)
-                     (fn []
-                       (let [rows (rows sup names)
-                             bad  (remove #(contains? #{:ready :done} (:state %)) rows)]
-                         (if (seq bad)
-                           (reply! {:ok? false :status 1
-                                    :message (str/join "; " (map #(str (:name %) " is " (state-words (:state %))
-                                                                       (when (:reason %) (str ": " (:reason %))))
-                                                                 bad))})
-                           (reply! {:ok? true :result rows}))))))
-
-(defn start!
-  "Starts `names` and what they require; replies once they are ready, or are not
-  going to be for now."
-  [sup names reply!]
-  (let [all (world/requirements @(:world sup) names)]
-    (supervisor/dispatch-all! sup (map #(vector % :start nil) all))
-    (answer-up sup names reply!)))
-
-(defn stop!
-  "Stops `names`, after everything that requires them; replies once they are down."
-  [sup names reply!]
-  (let [all (world/with-dependents @(:world sup) names)]
-    (supervisor/leave! sup all nil)
-    (supervisor/await! sup (settled-down? all)
-                       #(reply! {:ok? true :result (rows sup all)}))))
-
-(defn restart!
-  "Restarts `names`, and them alone; replies once they are ready again."
-  [sup names reply!]
-  (supervisor/dispatch-all! sup (map #(vector % :restart nil) names))
-  (answer-up sup names reply!))
-
-(defn reload!
-  "Reads and checks the file again; then stops what is gone or changed, starts what
-  is new, and leaves the rest alone. A file with mistakes changes nothing."
-  [sup reply!]
-  (let [{:keys [services mistakes]} (try ((:declared sup))
-                                         (catch clojure.lang.ExceptionInfo e
-                                           {:mistakes (ex-message e)}))]
-    (if mistakes
-      (reply! {:ok? false :status 102 :message mistakes})
-      (let [_ (lending/lend! sup services)
-            {:keys [gone changed new same]} (supervisor/reload! sup services)
-            summary {:stopped gone
-                     :changed (mapv :service/name changed)
-                     :started (mapv :service/name new)
-                     :same    same}]
-        (parts/note! sup :info nil (str "reloaded: " (count new) " new, " (count changed)
-                                        " changed, " (count gone) " gone, "
-                                        (count same) " left alone"))
-        (reply! {:ok? true :result summary})))))
-
-(defn- handle [sup {:keys [command names]} reply!]
-  (cond
-    (unknown-names sup names)
-    (reply! {:ok? false :status 1
-             :message (str "there is no service " (str/join ", " (unknown-names sup names))
-                           "; there are: "
-                           (str/join ", " (sort (keys (:world/services @(:world sup))))))})
-
-    (and @(:leaving? sup) (#{:start :restart :reload} command))
-    (reply! {:ok? false :status 1 :message "the running ontap is stopping all its services"})
-
-    :else
-    (case command
-      :status  (reply! {:ok? true :result (if (seq names) (rows sup names) (status sup))})
-      :start   (start! sup names reply!)
-      :stop    (stop! sup names reply!)
-      :restart (restart! sup names reply!)
-      :reload  (reload! sup reply!)
-      (reply! {:ok? false :message (str "unknown command " (pr-str command))}))))
-
 ;; --- a life
+
+(def ^:private crew-size "Namespaces that are entered at once." 4)
 
 (defn- lock! [paths]
   (or (record/lock! paths)
@@ -161,9 +44,13 @@
   (loop [n 0]
     (when-let [said (and (< n process/at-once) (seq (events/receive monitor)))]
       (if (some #(= :event/overflow (:event/type %)) said)
-        (do (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
-            (lending/hear! sup nil))
+        (let [is (events/snapshot (supervisor/nsids sup))]
+          (supervisor/kernel-is! sup is)
+          (dhcp/kernel-said! (:ipv4 sup) is)
+          (lending/hear! sup nil))
         (do (supervisor/kernel-said! sup said)
+            (nameservers/kernel-said! (:nameservers sup) said)
+            (dhcp/kernel-said! (:ipv4 sup) said)
             (lending/hear! sup said)))
       (recur (inc n)))))
 
@@ -182,10 +69,10 @@
 (defn- hang-up!
   "What SIGHUP asks for."
   [sup]
-  (handle sup {:command :reload}
-          (fn [{:keys [ok? message]}]
-            (when-not ok?
-              (parts/note! sup :error nil (str "not reloaded:\n" message))))))
+  (answers/answer! sup {:command :reload}
+                   (fn [{:keys [ok? message]}]
+                     (when-not ok?
+                       (parts/note! sup :error nil (str "not reloaded:\n" message))))))
 
 (defn- listen-to-ontapd!
   "Ports of an ontapd come and go with their sockets. A folder that is not there yet, or
@@ -198,13 +85,35 @@
               (fn [^Inotify$Event e]
                 (when (some-> (.name e) (str/starts-with? "port.")) (supervisor/ports-changed! sup)))))))
 
-(defn- kernel [env alloc]
+(defn- told!
+  "What the service `name` hears of its IPv4 address; the rest is for `status` to show."
+  [{:keys [nameservers] :as sup} name kind {:keys [says] :as data}]
+  (case kind
+    :terms   (nameservers/terms! nameservers name data)
+    :refused (when (= :static (-> (parts/service sup name) :service :service/ipv4 :method))
+               (parts/tell! sup name :address-refused {:reason says}))
+    nil))
+
+(defn- begin-ipv4! [sup key {:service/keys [name] :as service} {:attachment/keys [nsid index] :as attachment} pid]
+  (nameservers/at! (:nameservers sup) name nsid index)
+  (ipv4/begin-service! (:ipv4 sup) key service attachment pid))
+
+(defn- end-ipv4! [sup {:service/keys [name release]}]
+  (dhcp/end! (:ipv4 sup) name release)
+  (nameservers/gone! (:nameservers sup) name))
+
+(defn- kernel
+  "The functions of the kernel for a supervisor; `sup` (fn []) gives it."
+  [env alloc sup]
   (let [key (delay (secret/host-key (paths/state-dir env (paths/caller))))]
-    {:attach       #(provider/attach! env %1 %2 alloc)
+    {:begin-ipv4   #(begin-ipv4! (sup) @key %1 %2 %3)
+     :end-ipv4     #(end-ipv4! (sup) %)
+     :resolv-facts #(nameservers/facts (:nameservers (sup)) (:service/name %))
+     :attach       #(provider/attach! env %1 %2 alloc)
      :remove       #(provider/remove! alloc %)
      :remove-stale links/remove-stale!
      :find         #(provider/find-attachment env alloc %1 %2)
-     :secret       #(secret/stable-secret @key %)}))
+     :of-name      #(secret/of-name @key %)}))
 
 (defn up!
   "Runs the declared services until SIGTERM or SIGINT; blocks; returns the exit
@@ -222,29 +131,42 @@
                 monitor (process/open-monitor
                          "unable to make namespaces and links: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap up FILE")
                 signals (process/signals)
+                clock   (process/clock-change)
                 loop    (process/event-loop env)]
       (let [lender (volatile! nil)
+            self   (volatile! nil)
             sup (assoc (supervisor/make {:loop loop :paths paths :boot-id boot-id
                                          :note note/line! :base (cgroup/base)
-                                         :crew-size 4 :kernel (kernel env (fn [] @lender))
+                                         :crew-size crew-size
+                                         :kernel (kernel env (fn [] @lender) (fn [] @self))
                                          :more-ports #(provider/ports-elsewhere env %)})
                        :lender   lender
                        :env      env
                        :declared declared
                        :hear     (fn [sup] (hear! sup monitor))
                        :leaving? (volatile! false))
+            sup (assoc sup
+                       :nameservers (nameservers/nameservers {:loop loop :changed #(resolv-watch/told! @self %)})
+                       :ipv4 (ipv4/engine {:loop loop :env env :note note/line!
+                                           :submit (partial work/submit! (:crew sup))
+                                           :told #(told! @self %1 %2 %3)}))
             {:keys [records unreadable]} (record/read-all paths boot-id)]
+        (vreset! self sup)
         (vreset! (:self sup) sup)
         ;; a socket that cannot be had is said before anything is touched
-        (let [end-control! (control/serve! loop (:paths/control paths) #(handle sup %1 %2))]
+        (let [end-control! (control/serve! loop (:paths/control paths) #(answers/answer! sup %1 %2))]
           (doseq [{:keys [why] path :unreadable} unreadable]
             (note/line! :warning nil (str "unable to use " path ": " why)))
           (supervisor/kernel-is! sup (events/snapshot []))
           (lending/lend! sup (concat services (map :record/service records)))
           (adopt/adopt! sup records)
           (when (seq records)
-            (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup))))
+            (supervisor/kernel-is! sup (events/snapshot (supervisor/nsids sup)))
+            ;; the machine's own file may have been replaced while nobody looked
+            (resolv-watch/mend-all! sup))
           (process/on-kernel! loop monitor #(hear! sup monitor))
+          (process/on-resume! loop clock #(dhcp/resumed! (:ipv4 sup)))
+          (resolv-watch/watch! sup)
           (process/on-signals! loop signals #(hang-up! sup) #(shut-down! sup))
           (listen-to-ontapd! sup)
           (supervisor/reload! sup services)
@@ -252,6 +174,7 @@
           (process/tidy-later! loop)
           (.run loop)
           (end-control!)
+          (dhcp/close! (:ipv4 sup))
           (some-> @lender lending/close!)
           (supervisor/close! sup)
           0)))))

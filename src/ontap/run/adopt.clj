@@ -105,6 +105,7 @@
     (put! sup (-> (resumed record (if said? :ready :up) (parts/now-ms))
                   (assoc :sup/pid pid :sup/adopted? true)))
     (parts/record! sup (parts/service sup name))
+    (when (map? attachment) ((-> sup :kernel :begin-ipv4) service attachment pid))
     (attempt/follow! sup name pidfd false)
     (when-not said?
       (try

@@ -12,6 +12,8 @@
             [ontap.run.parts :as parts]
             [ontap.run.paths :as paths]
             [ontap.run.readiness :as readiness]
+            [ontap.run.resolv :as resolv]
+            [ontap.run.resolv-watch :as resolv-watch]
             [ontap.run.work :as work])
   (:import (ontap.sys EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Procs Signals
                       SysException)))
@@ -31,13 +33,13 @@
   "Makes the link of `name`; :attached or :attach-failed follows. Does not block."
   [sup name]
   (let [{:keys [service]} (parts/service sup name)
-        {:keys [attach secret]} (:kernel sup)]
+        {:keys [attach of-name]} (:kernel sup)]
     (work/submit!
      (:crew sup) (str "attach-" name)
      (fn []
        ;; first, so that a user who is gone costs no namespace
        (let [ids (launch/identity! service)]
-         {:attachment (attach service (secret name)) :identity ids}))
+         {:attachment (attach service (of-name name)) :identity ids}))
      (fn [{:keys [value error]}]
        ;; the id of a namespace that has ended is given again: its end is heard first
        ((:hear sup) sup)
@@ -47,6 +49,7 @@
            (parts/hold! sup name :attachment (:attachment value) :identity (:identity value))
            (halt/point! "link-made" name)
            (vswap! (:inventory sup) inventory/seed nsid index addresses)
+           ((-> sup :kernel :begin-ipv4) service (:attachment value) nil)
            (parts/tell! sup name :attached {:usable? usable?})
            ;; an address may have become usable before the link had an owner
            ((:look sup) name)))))))
@@ -128,6 +131,7 @@
   (let [name     (:service/name service)
         promised (readiness/promise! paths service)
         granted  (granted/promised (:attachment/grant attachment) (keys (:fds promised)))
+        cover    (resolv/cover-of service (resolv-watch/given sup service attachment))
         fds      (open-all paths service identity (merge (:fds promised) (:fds granted)))
         cgroup   (when base
                    (cgroup/make! base (str name "-" (Io/getpid) "-" (:sup/generation s))))
@@ -144,6 +148,8 @@
                          {:identity  identity
                           :fds       fds
                           :extra-env (merge (:env promised) (:env granted))
+                          :cover     cover
+                          :say       #(parts/note! sup :warning name %)
                           ;; in a namespace of its own what it forks before it is in
                           ;; the group is found; in a shared one there must be none
                           :procs     (when (and cgroup (nil? (:attachment/netns attachment)))
@@ -190,5 +196,7 @@
                                  (parts/tell! sup name :launch-failed (failure e))))]
              (do
                (follow! sup name pidfd true)
+               ;; what was learnt while it was being launched
+               (resolv-watch/told! sup name)
                (parts/tell! sup name :launched {:pid pid})
                (log-watch/watch! sup service)))))))))

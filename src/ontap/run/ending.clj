@@ -7,6 +7,7 @@
             [ontap.run.leftovers :as leftovers]
             [ontap.run.parts :as parts]
             [ontap.run.readiness :as readiness]
+            [ontap.run.resolv :as resolv]
             [ontap.run.work :as work])
   (:import (ontap.sys EventLoop Fd PidFd SysException)))
 
@@ -65,6 +66,7 @@
 (defn- forget-run! [sup name]
   (let [{:keys [cgroup ready]} (parts/handle sup name)]
     (when cgroup (cgroup/remove! cgroup))
+    (resolv/forget! (-> sup :paths :paths/dir) name)
     (readiness/clear! (:paths sup) (:loop sup) (:service (parts/service sup name)) ready)
     (parts/drop! sup name :attachment :identity :pid :ticks :cgroup :ready
                  :ns-ended? :since-epoch-ms)))
@@ -86,6 +88,7 @@
   tells :gone. Does not block."
   [sup name]
   (attempt/close-namespaces! sup name)
+  ((-> sup :kernel :end-ipv4) (:service (parts/service sup name)))
   (let [{:keys [cgroup pid]} (parts/handle sup name)]
     (leftovers/sweep!
      (:loop sup) (:inotify sup) (:watches sup)

@@ -239,9 +239,12 @@
   `names`, which are no links of our own namespace, that there are all the same), :loop, :paths, :boot-id, :note (fn
   [level name text]), :base (the control group to make groups in, or nil),
   :crew-size, :hear (fn [sup]: takes in what the kernel has said up to now) and
-  :kernel {:attach (fn [service secret]) -> attachment, blocking, in the service's
+  :kernel {:attach (fn [service of-name]) -> attachment, blocking, in the service's
   namespaces afterwards; :remove (fn [attachment]); :find (fn [pid service]) ->
-  attachment or nil; :secret (fn [name]) -> bytes}."
+  attachment or nil; :of-name (fn [name]) -> what goes with it; :begin-ipv4 (fn [service attachment pid])
+  and :end-ipv4 (fn [service]): from when to when its link has an IPv4 address of ours
+  (`pid`: of a workload that runs already, or nil); :resolv-facts (fn [service]) -> what is
+  known of its nameservers}."
   [{:keys [^EventLoop loop crew-size] :as given}]
   (let [inotify (Inotify.)
         watches (volatile! {})

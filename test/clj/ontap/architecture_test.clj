@@ -22,7 +22,7 @@
 (def ^:private rooms
   "room -> the rooms it may require, beside itself, and the Java rooms it may import from."
   {"model"   {:knows #{}                                         :java #{}}
-   "kernel"  {:knows #{"model"}                                  :java #{"sys" "netlink" "rtnl" "ndp" "frames"}}
+   "kernel"  {:knows #{"model"}                                  :java #{"sys" "netlink" "rtnl" "ndp" "frames" "dhcp4"}}
    "publish" {:knows #{"model"}                                  :java #{"sys" "dns" "mdns"}}
    "alloc"   {:knows #{"model"}                                  :java #{"sys"}}
    "run"     {:knows #{"model"}                                  :java #{"sys"}}
@@ -99,8 +99,8 @@
 (def ^:private java-rooms
   "Java room -> the Java rooms it may know."
   {"sys" #{}, "netlink" #{"sys"}, "rtnl" #{"netlink" "sys"},
-   "ndp" #{"rtnl" "sys"}, "dhcp4" #{"sys"}, "dns" #{"sys"},
-   "mdns" #{"sys"}, "bpf" #{"sys"}, "frames" #{"sys"}
+   "ndp" #{"rtnl" "sys"}, "dhcp4" #{}, "dns" #{"sys"},
+   "mdns" #{"sys"}, "bpf" #{"sys"}, "frames" #{"dhcp4" "sys"}
    ;; runs from one copied class file
    "demo" #{}})
 
@@ -209,7 +209,7 @@
 (def ^:private data-keys
   "The namespaces of the keys of what goes between rooms."
   #{"service" "mistake" "plan" "sup" "world" "event" "link" "addr" "ns" "inv" "attachment" "identity" "record" "paths"
-    "port" "rule" "peer" "request" "refusal" "lease" "message" "grant" "alloc" "ask" "net" "book" "seen" "mirror"})
+    "port" "rule" "peer" "request" "refusal" "lease" "message" "grant" "alloc" "ask" "net" "book" "seen" "mirror" "dhcp" "option" "arp" "route" "resolv" "told" "place" "job" "nd" "kept"})
 
 (defn- told
   "The qualified keys of these namespaces that doc/data.md names."

@@ -23,10 +23,13 @@
          (protocol/attach-message #:request{:type "ipvlan" :name "web" :link "eth0" :mode "l2" :setup :slaac :lease :namespace})
          (protocol/attach-message #:request{:type "macvtap" :name "vm-1" :queues 4 :mode "bridge" :lease :holder :keep? true})
          (protocol/attach-message #:request{:type "tap"})
+         (protocol/attach-message #:request{:type "ipvlan" :ipv4 {:method :dhcp} :release? true :acd? false :start-delay? false})
+         (protocol/attach-message #:request{:type "macvlan" :ipv4 {:method :static :ip "10.0.0.5" :prefix 24 :gateway "10.0.0.1"}})
          protocol/leases-message
          (protocol/release-message 17)
          (protocol/answer-message lease [:tap :tap :lease])
-         (protocol/lease-message lease)
+         (protocol/lease-message (merge lease #:dhcp{:ip "10.0.0.5" :prefix 24 :method :dhcp :state :bound :server "10.0.0.1"
+                                                     :left-s 3600 :says "no answer"}))
          (protocol/count-message 1)
          (protocol/released-message 17)
          (protocol/refusal-message #:refusal{:rule :policy :says "port é gives alice nothing" :wait? true})]))

@@ -24,7 +24,8 @@
   (protocol/request (protocol/decode (utf8 (apply str (map #(str % "\n") lines)))) fds))
 
 (def ^:private usual
-  #:request{:verb :attach :type "ipvlan" :name nil :queues 1 :link "eth0" :mode nil :setup :slaac :lease :namespace :keep? false})
+  #:request{:verb :attach :type "ipvlan" :name nil :queues 1 :link "eth0" :mode nil :setup :slaac :lease :namespace :keep? false
+            :ipv4 {:method :none} :release? false :acd? false :start-delay? false})
 
 (def ^:private usual-tap (merge usual #:request{:type "ipvtap" :link nil :setup :none :lease :holder}))
 
@@ -61,7 +62,8 @@
     2 ["ontap 1 attach" "type ipvlan"] :descriptor "a request carries at most one descriptor; 2 came with this one"
     1 ["ontap 1 attach" "type ipvlan" "queue 3"] :request "attach knows no key queue; did you mean queues?"
     1 ["ontap 1 attach" "port eth0"] :request
-    "attach knows no key port; its keys are type, name, queues, link, mode, setup, lease and keep"
+    (str "attach knows no key port; its keys are type, name, queues, link, mode, setup, ipv4, gateway, release, acd, "
+         "start-delay, lease and keep")
     1 ["ontap 1 attach"] :request "attach needs a type: ipvlan, ipvtap, macvlan, macvtap or tap"
     1 ["ontap 1 attach" "type ipvlna"] :type "there is no type \"ipvlna\"; did you mean ipvlan?"
     1 ["ontap 1 attach" "type veth"] :type "there is no type \"veth\"; it should be ipvlan, ipvtap, macvlan, macvtap or tap"
@@ -160,6 +162,10 @@
           :netns {:dev 4 :ino 4026532281} :hwaddr "02:00:00:00:00:01" :mtu 1500 :queues 2 :held :holder :keep? false
           :state :held :uid 1000 :pid 4711 :since-epoch-ms 1732290000000 :addresses ["10.0.0.5" "fd00::5"]})
 
+(def ^:private told
+  "The lease, as a client that lists it knows it: with keys for what was not said."
+  (merge lease #:dhcp{:ip nil :prefix nil :method nil :state nil :server nil :left-s nil :says nil}))
+
 (deftest what-ontapd-sends
   (is (s/valid? ::spec/lease lease) (s/explain-str ::spec/lease lease))
   (is (= (str "ontap 1 ok\nid 17\ntype ipvtap\nport wlp3s0\nname vm1\nlink ontap17\nindex 1017\nnsid 3\nhwaddr 02:00:00:00:00:01\n"
@@ -196,7 +202,8 @@
     (doseq [word (concat (map name protocol/rules) network/types (mapcat val network/modes)
                          ["attach" "leases" "release" "lease" "ok" "refused" "name" "queues" "link" "mode" "setup" "keep" "id" "port"
                           "index" "parent" "nsid" "netns" "hwaddr" "mtu" "held" "state" "uid" "pid" "since" "addresses" "fds" "count"
-                          "rule" "message" "wait" "slaac" "none" "namespace" "holder" "host"])]
+                          "rule" "message" "wait" "slaac" "none" "namespace" "holder" "host" "ipv4" "gateway" "release" "acd" "start-delay"
+                          "resolv-conf" "method" "dhcp" "server" "left" "says" "forever" "static" "yes" "no"])]
       (is (str/includes? page (str "`" word "`")) (str "doc/protocol.md tells what " word " is.")))))
 
 (defn- transcript
@@ -243,13 +250,14 @@
   ["ontap 1 ok" "id 3" "type tap" "port br0" "link tap0" "index 9" "hwaddr 02:00:00:00:00:01" "mtu 1500"])
 
 (deftest answers
-  (is (= {:lease #:lease{:id 3 :type "tap" :port "br0" :name nil :link "tap0" :index 9 :nsid nil :hwaddr "02:00:00:00:00:01" :mtu 1500}
+  (is (= {:lease #:lease{:id 3 :type "tap" :port "br0" :name nil :link "tap0" :index 9 :nsid nil :hwaddr "02:00:00:00:00:01" :mtu 1500
+                  :resolv-conf nil}
           :fds [:tap :lease]}
          (apply understood :attach 2 (conj granted "fds tap lease"))
          (apply understood :attach 2 (conj granted "colour red" "fds tap lease")))
       "A key of a later ontapd is not looked at.")
   (is (= [] (:fds (apply understood :attach 0 granted))))
-  (is (= lease (:lease (protocol/answer :leases (protocol/decode (protocol/encode (protocol/lease-message lease))) 0))))
+  (is (= told (:lease (protocol/answer :leases (protocol/decode (protocol/encode (protocol/lease-message lease))) 0))))
   (is (= {:count 0} (understood :leases 0 "ontap 1 ok" "count 0")))
   (is (= {:id 3} (understood :release 0 "ontap 1 ok" "id 3")))
   (is (= {:refused #:refusal{:rule :busy :says "later" :wait? true}}
@@ -289,6 +297,8 @@
                   :request/link (if tap? (gen/return nil) (gen/elements ["eth0" "net0" "ü" "x.y"]))
                   :request/mode (gen/elements (into [nil] (network/modes type)))
                   :request/setup (if tap? (gen/return :none) (gen/elements [:slaac :none]))
+                  :request/ipv4 (gen/return {:method :none}) :request/release? (gen/return false)
+                  :request/acd? (gen/return false) :request/start-delay? (gen/return false)
                   :request/lease (if (or tap? keep?) (gen/return :holder) (gen/elements [:namespace :holder]))
                   :request/keep? (gen/return keep?))))
 
@@ -300,7 +310,7 @@
                               (if (network/tap-type? (:request/type request)) 0 1))))))
 
 (def ^:private gen-lease
-  (gen/fmap #(merge lease %)
+  (gen/fmap #(merge told %)
             (gen/hash-map :lease/id (gen/large-integer* {:min 1 :max 999999999999999999}) :lease/name (gen/one-of [(gen/return nil) gen-label])
                           :lease/nsid (gen/one-of [(gen/return nil) gen/nat]) :lease/mode (gen/elements [nil "l2"])
                           :lease/queues (gen/elements [nil 1 64]) :lease/netns (gen/elements [nil {:dev 0 :ino 1}])

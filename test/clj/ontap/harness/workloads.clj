@@ -28,7 +28,7 @@
   name, `host` is the last number of its address; `more` overrides."
   [mark role host & {:as more}]
   (merge {:name (str role "-" mark) :port "up0" :type "macvlan" :ipv6 :none
-          :ipv4 (str "10.77.0." host "/24") :user "root" :exec ["sleep" "3600"]
+          :ipv4 (str "10.77.0." host "/24") :acd false :user "root" :exec ["sleep" "3600"]
           :env {"ONTAP_TEST_MARK" mark} :stop {:timeout 5}}
          more))
 

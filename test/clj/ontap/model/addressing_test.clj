@@ -9,6 +9,7 @@
 
 (def ^:private none {:method :none})
 (def ^:private slaac {:method :slaac})
+(def ^:private dhcp {:method :dhcp})
 (defn- static [ip] {:method :static :ip ip})
 
 (def ^:private local (addr "fe80::1" :link))
@@ -28,6 +29,13 @@
            ["a routable one is tentative"           none slaac [local (addr "2001:db8::1" :global :tentative)] :waiting]
            ["a routable one has come"               none slaac [local (addr "2001:db8::1" :global)] :usable]
            ["a routable one is deprecated"          none slaac [(addr "2001:db8::1" :global :deprecated)] :waiting]
+           ["DHCP has given nothing yet"            dhcp none [] :waiting]
+           ["DHCP has given an address"             dhcp none [(addr "10.0.0.5" :global)] :usable]
+           ["the router was quicker than DHCP"      dhcp slaac [local (addr "2001:db8::1" :global)] :usable]
+           ["DHCP was quicker than the router"      dhcp slaac [local (addr "10.0.0.5" :global)] :usable]
+           ["neither has given an address"          dhcp slaac [local] :waiting]
+           ["a static IPv6 address is enough beside DHCP" dhcp (static "fd00::5") [(addr "fd00::5" :global)] :usable]
+           ["DHCP's address is not the static one"  dhcp (static "fd00::5") [(addr "10.0.0.5" :global)] :waiting]
            ["SLAAC's own address collided"          none slaac [(addr "2001:db8::1" :global :dadfailed)] :waiting]]]
     (testing why
       (is (= expected (addressing/state {:service/ipv4 ipv4 :service/ipv6 ipv6} addresses))))))

@@ -16,12 +16,12 @@
    :group? #{"kvm" "www"} :groups ["kvm" "www"]
    :bounding (disj (set caps/names) "sys_module")})
 
-(defn- web
+(defn web
   "A good service with some keys changed."
   [& {:as more}]
   (merge {:name "web" :port "eth0" :user "www" :exec ["httpd"]} more))
 
-(def ^:private table
+(def table
   "[text-or-form line ...]: a text is read as it stands, a form is printed first."
   [["; nothing here\n"
    "services.edn:1:1: unreadable EDN: there is nothing in it"]
@@ -81,7 +81,7 @@
   ['{:name "web" :prot "eth0" :user "www" :exec ["httpd"]}
    "services.edn: web :prot: unknown key; did you mean :port?"]
   [(web :colour :red)
-   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :queues, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :restart, :stop and :log"]
+   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :queues, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :release, :acd, :start-delay, :resolv-conf, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :restart, :stop and :log"]
   [(web "caps" "+net_raw")
    "services.edn: web \"caps\": unknown key; did you mean :caps?"]
   [(web :zone "lan")
@@ -153,14 +153,14 @@
    "services.edn: web :hostname: a hostname needs a hostname namespace; with :uts false it should be left out"]
   [(web :hostname "a_b")
    "services.edn: web :hostname: should be a host name (labels of letters, digits and -, at most 64 bytes), is \"a_b\""]
-  [(web :ipv4 :dhcp)
-   "services.edn: web :ipv4: :dhcp comes with the DHCP client, which this version does not have; until then should be :none or an address such as \"10.0.0.5/24\""]
+  [(web :ipv4 :dchp)
+   "services.edn: web :ipv4: should be :dhcp, :none or an address such as \"10.0.0.5/24\", is :dchp; did you mean :dhcp?"]
   [(web :ipv4 "10.0.0.5")
    "services.edn: web :ipv4: should be an IPv4 address with its prefix length, is \"10.0.0.5\"; did you mean \"10.0.0.5/24\"?"]
   [(web :ipv4 "10.0.0.256/24")
-   "services.edn: web :ipv4: should be :none or an address such as \"10.0.0.5/24\", is \"10.0.0.256/24\""]
+   "services.edn: web :ipv4: should be :dhcp, :none or an address such as \"10.0.0.5/24\", is \"10.0.0.256/24\""]
   [(web :ipv4 "fd00::5/64")
-   "services.edn: web :ipv4: should be :none or an address such as \"10.0.0.5/24\"; \"fd00::5/64\" is an IPv6 address and belongs in :ipv6"]
+   "services.edn: web :ipv4: should be :dhcp, :none or an address such as \"10.0.0.5/24\"; \"fd00::5/64\" is an IPv6 address and belongs in :ipv6"]
   [(web :ipv4 "10.0.0.0/24")
    "services.edn: web :ipv4: should be an address a link can have; \"10.0.0.0/24\" is the address of the network itself"]
   [(web :ipv4 "10.0.0.255/24")
@@ -168,7 +168,7 @@
   [(web :ipv4 "127.0.0.1/8")
    "services.edn: web :ipv4: should be an address a link can have; \"127.0.0.1/8\" is a loopback address"]
   [(web :ipv4 "10.0.0.5/33")
-   "services.edn: web :ipv4: should be :none or an address such as \"10.0.0.5/24\", is \"10.0.0.5/33\""]
+   "services.edn: web :ipv4: should be :dhcp, :none or an address such as \"10.0.0.5/24\", is \"10.0.0.5/33\""]
   [(web :ipv6 :slac)
    "services.edn: web :ipv6: should be :slaac, :none or an address such as \"fd00::5/64\", is :slac; did you mean :slaac?"]
   [(web :ipv6 "10.0.0.5/24")
@@ -181,7 +181,7 @@
    "services.edn: web :ipv6: should be :slaac, :none or an address such as \"fd00::5/64\", is \"fe80::1%eth0/64\""]
   [(web :ipv6 :dhcp)
    "services.edn: web :ipv6: should be :slaac, :none or an address such as \"fd00::5/64\"; :dhcp is not for IPv6 here"]
-  [(web :gateway "10.0.0.1")
+  [(web :ipv4 :none :gateway "10.0.0.1")
    "services.edn: web :gateway: an IPv4 gateway needs an address in :ipv4, such as \"10.0.0.5/24\""]
   [(web :ipv4 "10.0.0.5/24" :gateway "10.0.1.1")
    "services.edn: web :gateway: should be in the network of :ipv4, 10.0.0.0/24; is 10.0.1.1"]
@@ -327,9 +327,9 @@
    "services.edn: web :requires: should make no cycle; web requires db, which requires api, which requires web"]
   ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :requires ["bd"]} {:name "db" :port "eth0" :user "www" :exec ["d"]}]
    "services.edn: web :requires: should name services of this file; there is no \"bd\"; did you mean \"db\"?"]
-  ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :dri "/" :caps "+fly" :ipv4 :dhcp} {:name "Db" :port 3}]
+  ['[{:name "web" :port "eth0" :user "www" :exec ["httpd"] :dri "/" :caps "+fly" :ipv4 :slaac} {:name "Db" :port 3}]
    "services.edn: web :dri: unknown key; did you mean :dir?"
-   "services.edn: web :ipv4: :dhcp comes with the DHCP client, which this version does not have; until then should be :none or an address such as \"10.0.0.5/24\""
+   "services.edn: web :ipv4: should be :dhcp, :none or an address such as \"10.0.0.5/24\"; :slaac is for IPv6 only"
    "services.edn: web :caps: should be a list such as \"+net_bind_service,+net_raw\" or \"+all,-sys_admin\"; \"+fly\" is no capability"
    "services.edn: Db :name: should be a DNS label (a to z, 0 to 9 and -, at most 63 characters, no - at either end), is \"Db\"; did you mean \"db\"?"
    "services.edn: Db :port: should be the name of a network interface (1 to 15 bytes, without space, / and :), is 3"
@@ -344,7 +344,9 @@
   (let [{:keys [form mistakes]} (declaration/read-text text)]
     [form (or mistakes (:mistakes (check/check form env)))]))
 
-(deftest every-bad-declaration-has-its-words
+(defn each-has-its-words
+  "Holds every row of `table` against what is read, and every mistake against its spec."
+  [table]
   (doseq [[given & expected] table
           :let [text (if (string? given) given (pr-str given))
                 [form mistakes] (mistakes-of text)]]
@@ -353,6 +355,9 @@
           "The words of a bad declaration are those of the table.")
       (is (s/valid? ::spec/mistakes mistakes)
           (str "Every mistake has the shape of one: " (s/explain-str ::spec/mistakes mistakes))))))
+
+(deftest every-bad-declaration-has-its-words
+  (each-has-its-words table))
 
 (deftest the-table-is-large-and-its-lines-distinct
   (is (<= 45 (count table)) "The table promises at least 45 bad declarations.")

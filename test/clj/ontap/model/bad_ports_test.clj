@@ -74,6 +74,14 @@
     "ontap.edn: :ports \"eth0\" :host-link :type: should be \"ipvlan\" or \"macvlan\", is \"ipvtap\"; did you mean \"ipvlan\"?"]
    [(eth0 :host-link {:link "host0" :typ "ipvlan"})
     "ontap.edn: :ports \"eth0\" :host-link :typ: unknown key; did you mean :type?"]
+   [(eth0 :host-link {:link "host0" :ipv4 :dhpc})
+    "ontap.edn: :ports \"eth0\" :host-link :ipv4: should be :dhcp or :none, is :dhpc; did you mean :dhcp?"]
+   [(eth0 :host-link {:link "host0" :ipv4 "10.0.0.5/24"})
+    "ontap.edn: :ports \"eth0\" :host-link :ipv4: should be :dhcp or :none, is \"10.0.0.5/24\"; with :none the host's own tools can give it that address"]
+   [(eth0 :host-link {:link "host0" :ipv4 true})
+    "ontap.edn: :ports \"eth0\" :host-link :ipv4: should be :dhcp or :none, is true"]
+   [(eth0 :host-link {:link "host0" :acd false})
+    "ontap.edn: :ports \"eth0\" :host-link :acd: unknown key; the keys of :host-link are :link, :type and :ipv4"]
    [{:ports {"eth0" {:host-link "host0"} "eth1" {:host-link "host0"}}}
     "ontap.edn: :ports \"eth1\" :host-link: should be a name of its own; \"host0\" is the host's link on eth0 already"]
    [{:ports {"eth0" {:host-link "eth1"} "eth1" {}}}

@@ -30,8 +30,10 @@
             [:link {:name "eth0" :type "ipvlan" :mode "l2" :port "wlp3s0"}]
             [:alias "web"]
             [:secret {:stable-for "web"}]
+            [:address {:family 4 :method :dhcp :acd true :start-delay true :release false}]
             [:address {:family 6 :method :slaac}]
-            [:wait {:for :address :timeout-ms 10000}]
+            [:wait {:for :address :timeout-ms 20000}]
+            [:resolv-conf true]
             [:identity {:user "www" :groups nil :caps ["net_bind_service"] :no-new-privs true}]
             [:process {:env {} :dir "/" :umask 18 :limits {}}]
             [:log {:file nil :max-bytes 4194304}]
@@ -44,8 +46,9 @@
   (is (= ["db:"
           "  the network namespace blue, a hostname namespace of its own; hostname db"
           "  link eth0, ipvlan (l2) on wlp3s0, alias db"
-          "  IPv6 fd00::5/64, no gateway; IPv4 10.0.0.5/24 by way of 10.0.0.1"
-          "  waits for an address, 10 s at most"
+          "  IPv6 fd00::5/64, no gateway; IPv4 10.0.0.5/24 by way of 10.0.0.1, checked for conflicts"
+          "  waits for an address, 20 s at most"
+          "  a resolv.conf of its own"
           "  user root, no further groups; all 41 capabilities; no_new_privs"
           "  in /srv; umask 077; limits core 0 (at most infinity), nofile 1024; variables LANG"
           "  runs db"
@@ -57,14 +60,14 @@
           "  after db"
           "  a network and a hostname namespace of its own; hostname web"
           "  link eth0, ipvlan (l2) on wlp3s0, alias web"
-          "  IPv6 by router advertisement with a stable address; no IPv4"
-          "  waits for an address, 10 s at most"
+          "  IPv6 by router advertisement with a stable address; IPv4 by DHCP, checked for conflicts"
+          "  waits for an address, 20 s at most"
+          "  a resolv.conf of its own"
           "  user www, groups of www; capability net_bind_service; no_new_privs"
           "  runs darkhttpd /www --default-mimetype text/html \"a b\" \"\""
           "  restarts with back-off 0.2 s to 30 s, failed after 10 in 60 s"
           "  stops by TERM, by KILL after 10 s"
-          "  a log of its own, cut at 4 MiB"
-          "  note: IPv4 :dhcp, the coming default, is not in this version"]
+          "  a log of its own, cut at 4 MiB"]
          (plan/words (plan-of [web db])))))
 
 (def ^:private vm
@@ -92,9 +95,28 @@
          (map #(nth (plan/words (plan-of (merge vm %))) 2)
               [{:type "tap" :queues 1 :port "br0"} {:type "ipvtap" :queues 64}]))))
 
+(deftest addresses-and-nameservers-in-words
+  (doseq [[more & expected]
+          [[{:release true :start-delay false :acd false}
+            "  IPv6 by router advertisement with a stable address; IPv4 by DHCP without a start delay, given back at the stop"]
+           [{:release true}
+            "  IPv6 by router advertisement with a stable address; IPv4 by DHCP, checked for conflicts, given back at the stop"]
+           [{:ipv4 "10.0.0.5/24" :acd false :ipv6 :none} "  no IPv6; IPv4 10.0.0.5/24, no gateway"]
+           [{:ipv4 :none} "  IPv6 by router advertisement with a stable address; no IPv4"]
+           [{:resolv-conf "/srv/r.conf"} "  resolv.conf from /srv/r.conf"]
+           [{:resolv-conf {:nameservers ["10.0.0.1"]}} "  a resolv.conf of its own: nameserver 10.0.0.1"]
+           [{:resolv-conf {:nameservers ["10.0.0.1" "fd00::1"]}} "  a resolv.conf of its own: nameservers 10.0.0.1 and fd00::1"]]
+          :let [lines (set (plan/words (plan-of (merge (dissoc web :requires) more))))]
+          line expected]
+    (is (contains? lines line)))
+  (is (not-any? #(re-find #"resolv" %) (plan/words (plan-of (assoc (dissoc web :requires) :resolv-conf false))))))
+
 (deftest what-a-person-might-not-expect
-  (is (= [] (:plan/notes (first (plan-of (assoc (dissoc web :requires) :ipv4 :none)))))
+  (is (= [] (:plan/notes (first (plan-of (dissoc web :requires))))) "That the default is DHCP needs no note.")
+  (is (= [] (:plan/notes (first (plan-of (assoc (dissoc web :requires) :mode "l3" :ipv4 :none :ipv6 "fd00::5/64")))))
       "An :ipv4 that the file states needs no note.")
+  (is (= ["no broadcast, and so no DHCP, reaches an ipvlan link of mode l3; :ipv4 is :none unless it is said"]
+         (:plan/notes (first (plan-of (assoc (dissoc web :requires) :mode "l3" :ipv6 "fd00::5/64"))))))
   (is (= ["it gets no address, and starts without one"]
          (:plan/notes (first (plan-of (assoc (dissoc web :requires) :ipv4 :none :ipv6 :none)))))))
 
@@ -110,7 +132,7 @@
                                           :ipv4 "10.0.0.5/24")))]
     (is (= ["the machine's own network, the machine's hostname"
             "link web, macvlan (bridge) on wlp3s0, alias web"
-            "no IPv6; IPv4 10.0.0.5/24, no gateway"
+            "no IPv6; IPv4 10.0.0.5/24, no gateway, checked for conflicts"
             "user www, groups kvm and video; capabilities net_admin and net_raw; no_new_privs"
             "ready when it says so by sd_notify"
             "restarts on failure with back-off 0.2 s to 30 s, failed after 10 in 60 s"]

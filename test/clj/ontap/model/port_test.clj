@@ -34,9 +34,11 @@
 (deftest one-key-at-a-time
   (are [more expected] (let [p (eth0 more)]
                          (and (s/valid? ::spec/port p) (= (merge usual expected) p)))
-    {:host-link "host0"}                             #:port{:host-link {:link "host0" :type "ipvlan"}}
-    {:host-link {:link "host0"}}                     #:port{:host-link {:link "host0" :type "ipvlan"}}
-    {:host-link {:link "host0" :type "macvlan"}}     #:port{:host-link {:link "host0" :type "macvlan"}}
+    {:host-link "host0"}                             #:port{:host-link {:link "host0" :type "ipvlan" :ipv4 {:method :dhcp}}}
+    {:host-link {:link "host0"}}                     #:port{:host-link {:link "host0" :type "ipvlan" :ipv4 {:method :dhcp}}}
+    {:host-link {:link "host0" :type "macvlan"}}     #:port{:host-link {:link "host0" :type "macvlan" :ipv4 {:method :dhcp}}}
+    {:host-link {:link "host0" :ipv4 :none}}         #:port{:host-link {:link "host0" :type "ipvlan" :ipv4 {:method :none}}}
+    {:host-link {:link "host0" :ipv4 :dhcp}}         #:port{:host-link {:link "host0" :type "ipvlan" :ipv4 {:method :dhcp}}}
     {:owner "alice"}                                 #:port{:owner "alice"}
     {:group "root"}                                  #:port{:group "root" :allow [(assoc usual-rule :rule/group "root")]}
     {:mode "0600"}                                   #:port{:mode 0600}
@@ -69,6 +71,11 @@
     (is (ok? {:link "host0" :type "macvlan"} :type "macvtap" :mode "private"))
     (is (ok? "host0" :netns :host))
     (is (ok? "host0" :port "eth1" :type "macvlan") "The family of a port is no matter of another's.")))
+
+(deftest a-port-in-words
+  (doseq [[form words] [["host0" "  the host's own link host0, ipvlan, IPv4 by DHCP"]
+                        [{:link "host0" :type "macvlan" :ipv4 :none} "  the host's own link host0, macvlan, no IPv4 of ours"]]]
+    (is (some #{words} (port/words {"eth0" (eth0 {:host-link form})})))))
 
 (deftest every-key-has-words
   (doseq [{:keys [key expected read] :as field} port/fields]

@@ -22,8 +22,8 @@
                           :user \"www\" :caps \"+net_bind_service\"          ; binds to port 80
                           :exec [\"darkhttpd\" \"/www\" \"--default-mimetype\" \"text/html\"]}")]
     (is (= #:service{:name "arroyocc" :port "wlp3s0" :type "ipvlan" :mode "l2" :queues nil :link "eth0" :netns true :uts true
-                     :hostname "arroyocc" :ipv4 {:method :none} :ipv6 {:method :slaac} :address-timeout-ms 10000
-                     :user "www" :groups nil :caps ["net_bind_service"]
+                     :hostname "arroyocc" :ipv4 {:method :dhcp} :ipv6 {:method :slaac} :release false :acd true
+                     :start-delay true :resolv-conf true :address-timeout-ms 20000 :user "www" :groups nil :caps ["net_bind_service"]
                      :exec ["darkhttpd" "/www" "--default-mimetype" "text/html"] :env {} :dir "/" :umask 18 :limits {}
                      :requires [] :ready nil
                      :restart {:policy :always :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}
@@ -38,11 +38,14 @@
                               (s/valid? ::spec/service s)))
     {:type "macvlan"}                  #:service{:type "macvlan" :mode "bridge"}
     {:type "macvlan" :mode "vepa"}     #:service{:mode "vepa"}
-    {:mode "l3" :ipv6 :none}           #:service{:mode "l3"}
-    {:mode "l3s" :ipv6 "fd00::5/64"}   #:service{:mode "l3s"}
+    {:mode "l3" :ipv6 :none}           #:service{:mode "l3" :ipv4 {:method :none} :acd false :start-delay false}
+    {:mode "l3s" :ipv6 "fd00::5/64"}   #:service{:mode "l3s" :ipv4 {:method :none} :resolv-conf true}
+    {:mode "l3" :ipv6 :none :ipv4 "10.0.0.5/24"} #:service{:acd false :ipv4 {:method :static :ip "10.0.0.5" :prefix 24 :gateway nil}}
+    {:mode "l3" :ipv6 :none :ipv4 "10.0.0.5/24" :acd false} #:service{:acd false}
     {:type "macvlan" :mode "private"}  #:service{:ipv6 {:method :slaac}}
     {:type "ipvtap"}                   #:service{:type "ipvtap" :mode "l2" :queues 1 :link nil :netns true :hostname "web"
-                                                 :ipv4 {:method :none} :ipv6 {:method :none} :address-timeout-ms 10000}
+                                                 :ipv4 {:method :none} :ipv6 {:method :none} :address-timeout-ms 20000
+                                                 :release false :acd false :start-delay false :resolv-conf false}
     {:type "ipvtap" :mode "l3"}        #:service{:mode "l3" :queues 1}
     {:type "macvtap" :queues 4}        #:service{:type "macvtap" :mode "bridge" :queues 4 :link nil}
     {:type "tap" :queues 64}           #:service{:type "tap" :mode nil :queues 64 :link nil}
@@ -54,8 +57,23 @@
     {:netns :host :name "a-name-of-1234-5"} #:service{:link "a-name-of-1234"}
     {:uts false}                       #:service{:uts false :hostname nil}
     {:hostname "www.example.org"}      #:service{:hostname "www.example.org"}
-    {:ipv4 :none}                      #:service{:ipv4 {:method :none}}
-    {:ipv4 "10.0.0.5/24"}              #:service{:ipv4 {:method :static :ip "10.0.0.5" :prefix 24 :gateway nil}}
+    {:ipv4 :none}                      #:service{:ipv4 {:method :none} :release false :acd false :start-delay false :resolv-conf true}
+    {:ipv4 :dhcp}                      #:service{:ipv4 {:method :dhcp} :release false :acd true :start-delay true}
+    {:release true}                    #:service{:ipv4 {:method :dhcp} :release true :acd true :start-delay true}
+    {:acd false}                       #:service{:ipv4 {:method :dhcp} :acd false :start-delay true}
+    {:start-delay false}               #:service{:acd true :start-delay false}
+    {:netns :host}                     #:service{:ipv4 {:method :dhcp} :resolv-conf false}
+    {:netns :host :resolv-conf "/r"}   #:service{:resolv-conf "/r"}
+    {:netns "blue"}                    #:service{:resolv-conf true}
+    {:resolv-conf false}               #:service{:resolv-conf false}
+    {:resolv-conf "/srv/www/resolv.conf"} #:service{:resolv-conf "/srv/www/resolv.conf"}
+    {:resolv-conf {:nameservers ["10.0.0.1"]}} #:service{:resolv-conf {:nameservers ["10.0.0.1"] :search [] :options []}}
+    {:resolv-conf {:nameservers ["FD00::0:1" "fe80::1%eth0" "127.0.0.1"] :search ["home.arpa" "."] :options ["ndots:2" "a-new-one"]}}
+    #:service{:resolv-conf {:nameservers ["fd00::1" "fe80::1%eth0" "127.0.0.1"] :search ["home.arpa" "."]
+                            :options ["ndots:2" "a-new-one"]}}
+    {:ipv4 "10.0.0.5/24"}              #:service{:ipv4 {:method :static :ip "10.0.0.5" :prefix 24 :gateway nil}
+                                                 :acd true :release false :start-delay false}
+    {:ipv4 "10.0.0.5/24" :acd false}   #:service{:acd false}
     {:ipv4 "10.0.0.5/24" :gateway "10.0.0.1"} #:service{:ipv4 {:method :static :ip "10.0.0.5" :prefix 24 :gateway "10.0.0.1"}}
     {:ipv6 "FD00::0:5/64" :gateway "FE80::1"} #:service{:ipv6 {:method :static :ip "fd00::5" :prefix 64 :gateway "fe80::1"}}
     {:ipv4 "10.0.0.5/24" :ipv6 "fd00::5/64" :gateway ["fd00::1" "10.0.0.1"]}
@@ -120,7 +138,9 @@
                                :exec (gen/fmap #(into ["httpd"] %) (gen/vector gen-text 0 4)))
             more (gen/hash-map
                   :link (gen/elements ["net0" "net1"]) :netns (gen/elements [true "blue" :host]) :hostname (gen/elements ["a" "b.c"])
-                  :ipv4 (gen/one-of [(gen/return :none) gen-v4]) :ipv6 (gen/elements [:slaac :none "FD00::5/64"])
+                  :ipv4 (gen/one-of [(gen/elements [:none :dhcp]) gen-v4])
+                  :resolv-conf (gen/elements [false "/etc/r.conf" {:nameservers ["10.0.0.1" "FE80::1%eth0"] :search ["a.b"]}])
+                  :acd gen/boolean :ipv6 (gen/elements [:slaac :none "FD00::5/64"])
                   :groups (gen/vector (gen/elements ["kvm" "video"]) 0 3) :address-timeout gen-duration
                   :caps (gen/one-of [(gen/vector (gen/elements caps/names) 0 5) (gen/elements ["" "+all" "+all,-bpf"])])
                   :env (gen/map (gen/elements ["A" :B "C_D"]) gen-text) :dir (gen/elements ["/" "/srv"])
@@ -132,10 +152,14 @@
                   :stop (gen/hash-map :signal (gen/elements quantity/signals) :timeout gen-duration)
                   :log (gen/elements ["/l" {:file "/l" :max-size "1M"} {}]))
             kept (gen/set (gen/elements (keys more)))
+            dhcp (gen/elements [{} {:release true} {:start-delay false :release false}])
             tap (gen/hash-map :type (gen/elements ["ipvtap" "macvtap" "tap"]) :queues (gen/choose 1 64))
             tap? (gen/elements [false false true])]
-    (cond-> (merge base (select-keys more kept))
-      tap? (-> (dissoc :link :ipv4 :ipv6 :address-timeout) (merge tap)))))
+    (let [form (merge base (select-keys more kept))]
+      (cond-> form
+        (= :none (:ipv4 form)) (dissoc :acd)
+        (contains? #{nil :dhcp} (:ipv4 form)) (merge dhcp)
+        tap? (-> (dissoc :link :ipv4 :ipv6 :acd :release :start-delay :resolv-conf :address-timeout) (merge tap))))))
 
 (defspec a-good-declaration-gives-a-service-of-the-right-shape 200
   (prop/for-all [form gen-good]

@@ -49,7 +49,8 @@
                       (recur s' (+ now (long later)) more))))))))
 
 (def ^:private link
-  {:link/index 2 :link/name "eth0" :link/kind nil :link/alias nil :link/up? true :link/parent nil :ns/id nil})
+  {:link/index 2 :link/name "eth0" :link/kind nil :link/alias nil :link/hwaddr "02:00:00:00:00:01" :link/up? true
+   :link/running? false :link/parent nil :ns/id nil})
 
 (def ^:private address
   {:addr/ip "fd00::5" :addr/prefix 64 :addr/family :ipv6 :addr/scope :global :addr/flags #{:tentative} :addr/valid-s nil
@@ -58,6 +59,7 @@
 (deftest the-fold-of-events-conforms
   (let [events [(assoc link :event/type :link/new) (assoc link :event/type :link/new :ns/id 4)
                 (assoc address :event/type :addr/new) {:event/type :event/overflow}
+                {:event/type :nd/dns :ns/id nil :link/index 2 :nd/servers ["fd00::1"] :nd/search [] :nd/lifetime-s 0}
                 {:event/type :ns/new :ns/id 4} (assoc link :event/type :link/gone)]]
     (is (every? #(s/valid? ::spec/kernel-event %) events))
     (doseq [n (range (inc (count events)))

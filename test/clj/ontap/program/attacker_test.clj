@@ -34,7 +34,7 @@
    done")
 
 (def ^:private shared
-  {:port "up0" :type "macvlan" :ipv6 :none :user "daemon"
+  {:port "up0" :type "macvlan" :ipv6 :none :acd false :user "daemon"
    :restart {:delay 0 :max-delay 0 :limit 1000000 :window "1s"}})
 
 (def ^:private services

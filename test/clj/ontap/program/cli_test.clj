@@ -83,6 +83,10 @@
    [["stop" "web"]                    111 #"none listens on"]
    [["logs" "web"]                    111 #"none listens on"]
    [["reload"]                        111 #"none listens on"]
+   [["-t" "ipvlan" "--ipv4" "10.0.0.5" "up0" "--" "true"] 100
+    #"--ipv4 should be none, dhcp or an address such as 10.0.0.5/24, is \"10.0.0.5\"; did you mean 10.0.0.5/24\?"]
+   [["-t" "ipvlan" "--gateway" "10.0.0.1" "up0" "--" "true"] 100 #"--gateway needs --ipv4 with an address"]
+   [["-t" "tap" "--ipv4" "dhcp" "br0" "--" "true"] 100 #"--ipv4 is for ipvlan and macvlan, not for tap"]
    [["check" "absent.edn"]            102 #"unable to read absent.edn: no such file"]
    [["check" "/tmp"]                  102 #"unable to read /tmp: it is a folder"]
    [["check" "latin.edn"]             102 #"unable to read latin.edn: it is not text in UTF-8"]
@@ -185,7 +189,7 @@
           late  [["roots" {:exec [(.getPath roots)]} 126 #"unable to run .*roots.sh: permission denied"]
                  ["text"  {:exec [(.getPath text)]} 126 #"unable to run .*text: it is no program, nor a script"]]
           file  (lan/write-file lan (map-indexed (fn [i [name more]]
-                                                   (declared name (assoc more :ipv4 (str "10.77.0." (+ 5 i) "/24"))))
+                                                   (declared name (assoc more :ipv4 (str "10.77.0." (+ 5 i) "/24") :acd false)))
                                                  (concat cases late)))]
       (doseq [[[name _ status pattern] {:keys [exit out err] :as said}]
               (answers #(lan/ontap lan "exec" file (first %)) (concat cases late))]

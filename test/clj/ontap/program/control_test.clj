@@ -18,8 +18,8 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private services
-  [{:name "web" :port "up0" :type "macvlan" :ipv6 :none :ipv4 "10.77.0.5/24" :user "nobody"
-    :exec ["sleep" "1000"]}])
+  [{:name "web" :port "up0" :type "macvlan" :ipv6 :none :ipv4 "10.77.0.5/24" :acd false
+    :user "nobody" :exec ["sleep" "1000"]}])
 
 (defmacro ^:private with-up
   "Runs the body with `lan` and `up`, which runs `services`."
@@ -138,4 +138,17 @@
       (is (re-find #"another `ontap up` runs in .*; `ontap status` shows it, ONTAP_RUNTIME_DIR=DIR" err)
           (str "with the way out: " err)))
     (is (answers? lan) "and the first goes on")
-    (is (= 1 (:exit (lan/ontap lan "status" "wbe"))) "a name that is not there: the answer is no")))
+    (is (= 1 (:exit (lan/ontap lan "status" "wbe"))) "a name that is not there: the answer is no")
+    (testing "`ontap leases` shows its links, without an ontapd"
+      (let [{:keys [exit out]} (lan/ontap lan "leases")
+            [head row & more] (map #(str/split % #"\s+") (str/split-lines out))]
+        (is (= [0 nil] [exit more]) out)
+        (is (= ["-" "web" "macvlan" "up0" "eth0" "held" "root" (str (:pid ((lan/status lan) "web")))
+                "10.77.0.5" "-" "static" "-"]
+               ;; behind the address of its own that the link has
+               (remove #(str/starts-with? % "fe80:") row)))
+        (is (= (count head) 12)))
+      (is (= {:lease/id nil :lease/name "web" :dhcp/ip "10.77.0.5" :dhcp/prefix 24 :dhcp/method :static :dhcp/state :bound}
+             (select-keys (first (edn/read-string (:out (lan/ontap lan "leases" "--format" "edn" "up0"))))
+                          [:lease/id :lease/name :dhcp/ip :dhcp/prefix :dhcp/method :dhcp/state])))
+      (is (= "no leases\n" (:out (lan/ontap lan "leases" "up1"))) "On that port there is none."))))

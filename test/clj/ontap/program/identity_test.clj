@@ -67,7 +67,7 @@
    [{:name "ready-notify" :ready :notify}                       {:notify? true}]])
 
 (def ^:private plain
-  {:port "up0" :type "macvlan" :ipv6 :none :user "nobody" :exec ["sleep" "1000"]})
+  {:port "up0" :type "macvlan" :ipv6 :none :acd false :user "nobody" :exec ["sleep" "1000"]})
 
 (defn- quiet-user
   "A user as whom nothing runs: `:nproc 1` counts all processes of a user."
@@ -120,7 +120,7 @@
 
 (defn- expected
   "What `normal` should give. `caller`: pid of a process as which ontap is started."
-  [caller {:keys [name user exec] :as declaration} wanted]
+  [caller {:keys [name user exec netns] :as declaration} wanted]
   (let [{:keys [uid gid home shell] :as facts} (user-facts user)
         groups   (if-let [groups (:groups wanted)]
                    (into #{gid} (map @#'gid) groups)
@@ -153,7 +153,9 @@
      :oom       (process/oom-score-adj caller)
      :command   exec
      :namespaces (merge (zipmap process/namespace-kinds (repeat :shared))
-                        {"net" (:net wanted :own) "uts" (:uts wanted :own)})
+                        {"net" (:net wanted :own) "uts" (:uts wanted :own)
+                         ;; for a /etc/resolv.conf of its own
+                         "mnt" (if (= :host netns) :shared :own)})
      :hostname  (get wanted :hostname name)}))
 
 (defn- normal

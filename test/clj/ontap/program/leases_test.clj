@@ -98,7 +98,7 @@
             (is (= [] (leases lan bob))))
           (testing "the table"
             (let [[head row & more] (str/split-lines (:out (lan/ontap lan "leases")))]
-              (is (= ["ID" "NAME" "TYPE" "PORT" "LINK" "STATE" "USER" "PID" "SINCE" "HWADDR" "ADDRESSES"] (str/split head #"\s+")))
+              (is (= ["ID" "NAME" "TYPE" "PORT" "LINK" "STATE" "USER" "PID" "ADDRESSES" "SERVER" "DHCP" "LEFT"] (str/split head #"\s+")))
               (is (= [(str id) "vm1" "macvtap" "up0" (:lease/link kept) "kept" "60123"] (take 7 (str/split row #"\s+"))))
               (is (nil? more))))
           (testing "the name is alice's while it is kept"

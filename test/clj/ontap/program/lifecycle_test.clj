@@ -14,7 +14,7 @@
   "A declaration that needs no router; `more` overrides."
   [name host & {:as more}]
   (merge {:name name :port "up0" :type "macvlan" :ipv6 :none :ipv4 (str "10.77.0." host "/24")
-          :user "nobody" :exec ["sleep" "1000"]}
+          :acd false :user "nobody" :exec ["sleep" "1000"]}
          more))
 
 (defn- start [lan services]

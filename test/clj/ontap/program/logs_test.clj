@@ -13,7 +13,7 @@
 (defn- talker
   "A service that writes `lines`, then whatever is written to the FIFO `more`."
   [more lines]
-  {:name "talk" :port "up0" :type "macvlan" :user "root" :ipv6 :none :ipv4 "10.77.0.21/24"
+  {:name "talk" :port "up0" :type "macvlan" :user "root" :ipv6 :none :ipv4 "10.77.0.21/24" :acd false
    :log {:max-size 4096}
    :exec ["sh" "-c" "seq -f 'line %g' \"$1\"; cat \"$2\"; exec sleep 1000" "sh" (str lines) more]})
 

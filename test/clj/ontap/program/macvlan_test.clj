@@ -14,7 +14,7 @@
 
 (defn- service [root n name]
   {:name name :port "up0" :type "macvlan" :user "nobody" :caps "+net_bind_service"
-   :ipv4 (str "10.77.0.1" n "/24")
+   :ipv4 (str "10.77.0.1" n "/24") :acd false
    :exec ["busybox" "httpd" "-f" "-p" "80" "-h" root]})
 
 (def ^:private names ["alpha" "beta" "gamma"])

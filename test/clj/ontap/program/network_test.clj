@@ -12,9 +12,10 @@
 (set! *warn-on-reflection* true)
 
 (defn- service
-  "A declaration that needs no router; `more` overrides."
+  "A declaration that needs no router, no DHCP server and no time; `more` overrides."
   [name & {:as more}]
   (merge {:name name :port "up0" :type "macvlan" :ipv6 :none :user "nobody" :exec ["sleep" "1000"]}
+         (if (:ipv4 more) {:acd false} {:ipv4 :none})
          more))
 
 (defn- start [lan services]

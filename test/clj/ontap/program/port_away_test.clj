@@ -11,7 +11,7 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private services
-  [{:name "web" :port "up0" :type "macvlan" :user "nobody" :ipv4 "10.77.0.11/24" :ipv6 :none
+  [{:name "web" :port "up0" :type "macvlan" :user "nobody" :ipv4 "10.77.0.11/24" :acd false :ipv6 :none
     :exec ["sh" "-c" "exec sleep 300"]}
    {:name "vm" :port "up0" :type "macvtap" :queues 2 :user "nobody"
     :exec ["sh" "-c" "exec sleep 300"]}])

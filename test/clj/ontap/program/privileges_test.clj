@@ -16,7 +16,7 @@
 
 ;; capabilities(7), linux/capability.h
 (def ^:private numbers
-  {"chown" 0, "net_broadcast" 11, "net_admin" 12, "net_raw" 13, "sys_admin" 21, "mknod" 27})
+  {"chown" 0, "net_broadcast" 11, "net_admin" 12, "net_raw" 13, "sys_ptrace" 19, "sys_admin" 21, "mknod" 27})
 
 (def ^:private expected
   (format "%016x" (reduce bit-or (map #(bit-shift-left 1 (long %)) (vals numbers)))))

@@ -26,7 +26,7 @@
 
 (def ^:private paper
   {:attach (fn [_ _] {:attachment/nsid 1 :attachment/index 1 :attachment/usable? true})
-   :remove (fn [_]) :remove-stale (fn [_]) :find (fn [_ _] nil) :secret (fn [_])})
+   :remove (fn [_]) :remove-stale (fn [_]) :find (fn [_ _] nil) :of-name (fn [_]) :begin-ipv4 (fn [_ _ _]) :end-ipv4 (fn [_])})
 
 (defn- run-until
   "Runs a supervisor in folder `dir`, begun by `begin!`, until `when?` holds of its
