@@ -84,6 +84,15 @@
         (begin! alloc lease {:way-in way-in})
         (some-> way-in .close)))))
 
+(defn asker-gone!
+  "Whoever asked for the link of lease `id` has ended, and perhaps its namespace with them."
+  [{:keys [dhcp awaiting-up]} id]
+  (when dhcp
+    (dhcp/let-go! dhcp id)
+    (doseq [[at {:keys [^Fd way-in]}] (filterv (comp #{id} :id val) @awaiting-up)]
+      (some-> way-in .close)
+      (vswap! awaiting-up assoc at {:id id}))))
+
 (defn all-up!
   "Events were lost: links that are awaited may be up since."
   [{:keys [awaiting-up] :as alloc} lease-of]

@@ -8,12 +8,13 @@
   (:require [ontap.alloc.addresses :as addresses]
             [ontap.alloc.book :as book]
             [ontap.alloc.dhcp :as dhcp]
+            [ontap.alloc.found :as found]
             [ontap.alloc.guests :as guests]
             [ontap.alloc.strangers :as strangers]
             [ontap.model.allocation :as allocation]
             [ontap.model.link-lease :as link-lease]
             [ontap.model.policy :as policy])
-  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd PidFd Procs Procs$Proc SysException)))
+  (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -142,6 +143,7 @@
   (.add loop pidfd EventLoop/EPOLLIN
         (on-ready (fn []
                     (close-held! alloc id :asker)
+                    (addresses/asker-gone! alloc id)
                     (dispatch! alloc [:asker-gone id])))))
 
 (defn- take-reply!
@@ -313,6 +315,11 @@
   [{:keys [dhcp]}]
   (some-> dhcp dhcp/resumed!))
 
+(defn renew-resolv!
+  "The machine's own nameservers may be others: writes the files of all leases anew."
+  [{:keys [dhcp state] :as alloc}]
+  (when dhcp (run! #(addresses/resolv-changed! alloc %) (vals (:alloc/leases @state)))))
+
 (defn look-again!
   "Events were lost: asks of every lease whether its link is still there."
   [{:keys [state] :as alloc}]
@@ -323,22 +330,6 @@
 
 ;; --- taking up what an earlier one left
 
-(defn- asker-alive
-  "A pidfd of the process that asked for `lease`, if it still is that one."
-  ^Fd [{:lease/keys [pid ticks]}]
-  (when-let [^Procs$Proc p (and pid (Procs/stat (int pid)))]
-    (when (or (nil? ticks) (= ticks (.startTicks p)))
-      (try (PidFd/open (int pid)) (catch SysException _ nil)))))
-
-(defn- find-again
-  "What is left of `lease`: {:link? :held? :asker?}, and what is held of it."
-  [{:keys [book kernel]} {:lease/keys [id] :as lease}]
-  (let [{:keys [fd held?]} (when (= :holder (:lease/held lease)) (book/holder-end book id))
-        asker (asker-alive lease)]
-    {:found {:link? ((:there? kernel) lease) :held? (boolean held?) :asker? (some? asker)}
-     :holder fd
-     :asker asker}))
-
 (defn take-up!
   "Takes up the leases that were written down. In the loop's thread, before it runs;
   blocks for the kernel."
@@ -347,7 +338,7 @@
     (if unreadable
       (do (vswap! (:state alloc) assoc :alloc/next (:alloc/next written))
           (note :error nil (str unreadable "; the links it tells of are left alone")))
-      (let [found (into {} (map (fn [[id lease]] [id (find-again alloc lease)])) (:alloc/leases written))
+      (let [found (into {} (map (fn [[id lease]] [id (found/find-again alloc lease)])) (:alloc/leases written))
             [state effects] (allocation/taken-up written (update-vals found :found)
                                                           :prefix (:alloc/prefix @(:state alloc)))]
         (vreset! (:state alloc) state)

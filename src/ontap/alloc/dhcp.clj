@@ -95,8 +95,8 @@
 
 (declare give!)
 
-(defn- let-go!
-  "Keeps the namespace of the link `key` open no longer: its workload is found there."
+(defn let-go!
+  "Keeps the namespace of the link `key` open no longer: whoever lives there is found."
   [{:keys [clients]} key]
   (when-let [^Fd way-in (:way-in (get @clients key))]
     (.close way-in)
@@ -318,7 +318,9 @@
     (let [static? (= :static (:method ipv4))
           generation (random)
           entry   (entry-of book-name port)
-          saved   (when entry (book/read! dir entry (clock engine)))]
+          kept    (when entry (book/read! dir entry (clock engine)))
+          ;; who got it since has it now
+          saved   (when-not (sibling engine port key (:dhcp/ip kept)) kept)]
       (vswap! clients assoc key
               (assoc (select-keys link [:title :port :place :nsid :parents-hwaddr? :way-in])
                      :entry entry

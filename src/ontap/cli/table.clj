@@ -74,7 +74,7 @@
     :run 'ontap.cli.run/logs}
    {:name "attach" :args "PORT" :arity [1 1] :rest "PROG ARGS…"
     :doc "Take a link of PORT from ontapd and become PROG with it; `ontap -t …` is the same"
-    :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it; its IPv6 address is usable a second or two later, its IPv4 address, from DHCP if nothing else is said, 5 to 8 s later, with --no-acd sooner. For ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
+    :about ["PORT is the name of a port, or the path of its socket. For ipvlan and macvlan PROG has a network namespace of its own, with the link in it; its IPv6 address is usable a second or two later, its IPv4 address, from DHCP if nothing else is said, some seconds later: 4 to 7 of them are the check for conflicts, which --no-acd leaves out. For ipvtap, macvtap and tap (for VMs) it has descriptors. Options may stand on both sides of PORT."
             "PROG finds ONTAP_IFNAME, ONTAP_HWADDR and ONTAP_MTU in its environment, for the types of VMs ONTAP_FD0 and so on, a descriptor for each queue, and ONTAP_LEASE_FD where the link ends with the last copy of that descriptor."]
     :options [["-t" "--type TYPE" "ipvlan, ipvtap, macvlan, macvtap or tap"]
               ["-m" "--queues N" "Queues, a descriptor for each; else 1" :parse-fn parse-long

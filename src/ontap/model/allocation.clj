@@ -232,7 +232,7 @@
   [{:alloc/keys [ports there] :as state}]
   (let [ours    (filter #(= :host (:lease/held %)) (leases state))
         wanted? (fn [{:lease/keys [port type link ipv4]}]
-                  (= {:link link :type type :ipv4 ipv4} (:port/host-link (ports port))))
+                  (= [link type ipv4] ((juxt :link :type :ipv4) (:port/host-link (ports port)))))
         there?  (fn [{:port/keys [name]}] (some #(= name (:lease/port %)) ours))
         [state effects]
         (reduce (fn [[state effects] lease]

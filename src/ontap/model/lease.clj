@@ -105,8 +105,8 @@
 (def ^:private not-applied (about-applied {:gone link-gone, :in-use (fn [s _] (in-use-here s))}))
 (def ^:private not-applied-again (about-applied {:gone link-gone}))
 (def ^:private not-applied-before
-  (let [without (fn [s _] (dissoc s :dhcp/applied))]
-    (about-applied {:gone link-gone, :in-use without, :kernel without})))
+  ;; an earlier one may still be on the link when the kernel had no memory for this one
+  (about-applied {:gone link-gone, :in-use (fn [s _] (dissoc s :dhcp/applied)), :kernel (fn [s _] s)}))
 
 (defn- address-lost [s [ip]]
   (if (= ip (record/applied-ip s))
@@ -231,7 +231,7 @@
   (let [in-use {:expiry expire, :announce record/announce, :reapply record/set-terms
                 :gateway #(dissoc % :dhcp/asked)}]
     {:init       {:start course/begin-life, :expiry course/give-up-expired}
-     :selecting  {:resend asking/ask-for-offers, :verdict course/refuse}
+     :selecting  {:resend asking/ask-for-offers, :verdict asking/judge-offers}
      :requesting {:resend asking/ask-for-offered}
      :rebooting  {:resend asking/ask-for-ours, :expiry expire}
      :probing    {:probe probe-on, :expiry expire}

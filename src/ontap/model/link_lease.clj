@@ -23,31 +23,33 @@
   be told from every other after a crash."
   1000)
 
+(defn- of-ipv4 [{:request/keys [ipv4 acd? release? start-delay?]}]
+  {:lease/ipv4 ipv4 :lease/acd? (boolean acd?) :lease/release? (boolean release?)
+   :lease/start-delay? (boolean start-delay?)})
+
 (defn of-request
   "A new lease `id` for what `peer` asks of `port`; `prefix` begins the names of links
   with descriptors."
   [id port request peer prefix]
   (let [{:request/keys [type name mode queues link keep?] kind :request/lease} request
         taps? (network/tap-type? type)]
-    {:lease/id     id
-     :lease/port   port
-     :lease/type   type
-     :lease/mode   mode
-     :lease/name   name
-     :lease/uid    (:peer/uid peer)
-     :lease/pid    (:peer/pid peer)
-     :lease/ticks  (:peer/ticks peer)
-     :lease/held   (if taps? :holder (or kind :namespace))
-     :lease/keep?  (boolean keep?)
-     :lease/setup  (:request/setup request)
-     :lease/ipv4   (:request/ipv4 request)
-     :lease/acd?   (boolean (:request/acd? request))
-     :lease/release? (boolean (:request/release? request))
-     :lease/start-delay? (boolean (:request/start-delay? request))
-     :lease/queues (when taps? (or queues 1))
-     :lease/link   (if taps? (str prefix id) link)
-     :lease/index  (when-not (= "tap" type) (+ first-index id))
-     :lease/state  (if taps? :making :looking)}))
+    (cond-> {:lease/id     id
+             :lease/port   port
+             :lease/type   type
+             :lease/mode   mode
+             :lease/name   name
+             :lease/uid    (:peer/uid peer)
+             :lease/pid    (:peer/pid peer)
+             :lease/ticks  (:peer/ticks peer)
+             :lease/held   (if taps? :holder (or kind :namespace))
+             :lease/keep?  (boolean keep?)
+             :lease/setup  (:request/setup request)
+             :lease/queues (when taps? (or queues 1))
+             :lease/link   (if taps? (str prefix id) link)
+             :lease/index  (when-not (= "tap" type) (+ first-index id))
+             :lease/state  (if taps? :making :looking)}
+      ;; the guest behind a tap gets its addresses by itself
+      (not taps?) (merge (of-ipv4 request)))))
 
 (defn of-host
   "A new lease `id` of the host's own link on a port."

@@ -12,9 +12,11 @@
             [ontap.ops.notify :as notify]
             [ontap.ops.process :as process]
             [ontap.ops.privileges :as privileges]
-            [ontap.run.paths :as paths])
+            [ontap.run.paths :as paths]
+            [ontap.run.resolv :as resolv]
+            [ontap.run.watches :as watches])
   (:import (ontap.rtnl RtnlMonitor)
-           (ontap.sys Io Limits Limits$Limit)))
+           (ontap.sys Inotify Io Limits Limits$Limit)))
 
 (set! *warn-on-reflection* true)
 
@@ -92,6 +94,7 @@
     (with-open [monitor (process/open-monitor "unable to hand out links: this takes root")
                 signals (process/signals)
                 clock   (process/clock-change)
+                inotify (Inotify.)
                 loop    (process/event-loop env)]
       (let [self  (volatile! nil)
             alloc (or (lending/open! {:loop loop :dir dir :env env :note note :ipv4? true
@@ -108,6 +111,9 @@
         (allocator/kernel-said! alloc [] (inventory/link-names @(:inventory it)))
         (process/on-kernel! loop monitor #(hear! it))
         (process/on-resume! loop clock #(allocator/resumed! alloc))
+        (let [watches (volatile! {})]
+          (watches/on! loop inotify watches)
+          (resolv/follow-host! inotify watches #(allocator/renew-resolv! alloc)))
         (process/on-signals! loop signals #(reload! it) #(.stop loop))
         (ready!)
         (note :info nil (str "hands out links of " (port-words ports)))

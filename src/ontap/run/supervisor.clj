@@ -17,10 +17,10 @@
             [ontap.run.log-watch :as log-watch]
             [ontap.run.parts :as parts]
             [ontap.run.record :as record]
+            [ontap.run.watches :as watches]
             [ontap.run.work :as work])
   (:import (clojure.lang PersistentQueue)
-           (ontap.sys Clock Errno EventLoop EventLoop$Handler Fd Inotify Inotify$Event PidFd
-                      Signals SysException)))
+           (ontap.sys Clock Errno EventLoop Fd Inotify PidFd Signals SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -265,12 +265,7 @@
                                (dispatch! @(:self made) name event data))
                        :look (fn [name] (look! @(:self made) name)))]
     (vreset! (:self made) sup)
-    (.add loop (.fd inotify) EventLoop/EPOLLIN
-          (reify EventLoop$Handler
-            (ready [_ _]
-              (doseq [^Inotify$Event e (.read inotify)]
-                (when-let [f (get @watches (.wd e))]
-                  (f e))))))
+    (watches/on! loop inotify watches)
     sup))
 
 (defn add!

@@ -27,8 +27,8 @@
 (def ^:private ports-of
   "How the configuration may read."
   [{"up0" port}
-   {"up0" (assoc port :port/host-link {:link "host0" :type "macvlan"})}
-   {"up0" (assoc port :port/host-link {:link "host1" :type "macvlan"})}
+   {"up0" (assoc port :port/host-link {:link "host0" :type "macvlan" :ipv4 {:method :none}})}
+   {"up0" (assoc port :port/host-link {:link "host1" :type "macvlan" :ipv4 {:method :none}})}
    {}])
 
 (def ^:private peers
@@ -238,7 +238,7 @@
       (not-every? #{:held :kept :moved} (map :lease/state (vals leases))) (wrong "not at rest: " (map :lease/state (vals leases)))
       (not-every? leases holders) (wrong "a holder of nothing")
       (some (fn [{:lease/keys [held link type]}]
-              (and (= :host held) (not= {:link link :type type} (get-in state [:alloc/ports "up0" :port/host-link]))))
+              (and (= :host held) (not= {:link link :type type :ipv4 {:method :none}} (get-in state [:alloc/ports "up0" :port/host-link]))))
             (vals leases))
       (wrong "a link of the host's own that nobody wants")
       (not= (into #{} (remove #(= :moved (:lease/state (leases %)))) holders)

@@ -31,6 +31,7 @@
   (let [tap? (network/tap-type? type)]
     (merge {:request/verb :attach :request/type type :request/name nil :request/queues 1
             :request/link (when-not tap? "eth0") :request/mode nil :request/setup (if tap? :none :slaac)
+            :request/ipv4 {:method :none}
             :request/lease (if tap? :holder :namespace) :request/keep? false}
            more)))
 
@@ -318,7 +319,7 @@
 ;; --- the host's own link
 
 (deftest the-hosts-own-link
-  (let [lent      (assoc port :port/host-link {:link "host0" :type "macvlan"})
+  (let [lent      (assoc port :port/host-link {:link "host0" :type "macvlan" :ipv4 {:method :none}})
         ports     [:ports {"up0" lent}]
         [made]    (play served [ports [:made 1 (dissoc facts :lease/nsid :lease/netns)]])
         quietly   (comp quiet second)]
@@ -370,6 +371,6 @@
       (is (= 2 (:alloc/next state)) "No id is given again.")))
   (is (= [allocation/empty-state [[:record]]] (allocation/taken-up {:alloc/next 1 :alloc/leases {}} {})))
   (testing "the host's own link is never without a holder"
-    (let [[made]  (play served [[:ports {"up0" (assoc port :port/host-link {:link "host0" :type "macvlan"})}] [:made 1 facts]])
+    (let [[made]  (play served [[:ports {"up0" (assoc port :port/host-link {:link "host0" :type "macvlan" :ipv4 {:method :none}})}] [:made 1 facts]])
           [state] (allocation/taken-up (allocation/written made) {1 {:link? true :held? false :asker? false}})]
       (is (= :held (state-now state))))))

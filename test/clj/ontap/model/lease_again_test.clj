@@ -260,7 +260,7 @@
             [10007 [:applied "10.0.0.5"] {:bound [[:event :bound] [:announce "10.0.0.5"] [:request "10.0.0.1"]]}]))
     (testing "its link is gone"
       (let [s (play s [6 [:not-applied "10.0.0.5" :gone "the link is gone"] {:gone []}])]
-        (is (= [nil #{}] [(lease/claim s) (lease/watched s)]))
+        (is (= ["10.0.0.5" #{}] [(lease/claim s) (lease/watched s)]) "It may still be given back.")
         (play s [7 [:tick] {:gone []}] [8 [:resumed] {:gone []}]
               [9 [:stop {:release? true}] {:stopped [[:release "10.0.0.5"] [:unsave]]}])
         (play s [9 [:stop nil] {:stopped []}])
@@ -271,3 +271,31 @@
           [20100 [:applied "10.0.0.5"] {:bound []}]
           [20200 [:address-lost "10.0.0.5"] {:bound []}]
           [30000 [:tick] {:bound [[:apply "10.0.0.5"]]}])))
+
+(deftest what-is-due-while-it-is-renewed
+  (testing "an announcement, the end of a question, an address to be set"
+    (doseq [state [:renewing :rebinding]
+            :let [s (-> @bound (assoc :dhcp/state state :dhcp/announcements 1)
+                      (update :dhcp/due #(-> (dissoc % :t1 :t2) (assoc :announce 2040))))]]
+      (play s [2040 [:tick] {state [[:announce "10.0.0.5"]]}]
+            [3000 [:address-lost "10.0.0.5"] {state []}]
+            [5040 [:tick] {state []}]
+            [10040 [:tick] {state [[:apply "10.0.0.5"]]}]
+            [3600020 [:tick] {:selecting [[:remove "10.0.0.5" 24] [:event :lost] [:discover "10.0.0.5"]]}])
+      (is (= #{} (lease/watched (play s [2040 [:tick] nil] [5040 [:tick] nil]))))))
+  (testing "the end of a lease whose address is still being set"
+    (play (client) [0 [:start] nil] [0 (says :offer "10.0.0.5") nil] [5 (says :ack "10.0.0.5") nil]
+          [3600000 [:tick] {:selecting [[:remove "10.0.0.5" 24] [:discover "10.0.0.5"]]}]
+          [3600001 [:applied "10.0.0.5"] {:selecting []}]))
+  (testing "an address that goes while it is being set is set again"
+    (play (client) [0 [:start] nil] [0 (says :offer "10.0.0.5") nil] [5 (says :ack "10.0.0.5") nil]
+          [6 [:address-lost "10.0.0.5"] {:applying []}]
+          [7 [:applied "10.0.0.5"] {:bound [[:event :bound] [:announce "10.0.0.5"] [:request "10.0.0.1"]]}]
+          [10005 [:tick] nil])
+    (let [s (play (client) [0 [:start] nil] [0 (says :offer "10.0.0.5") nil] [5 (says :ack "10.0.0.5") nil]
+                  [6 [:address-lost "10.0.0.5"] nil] [7 [:applied "10.0.0.5"] nil] [6000 [:tick] nil])]
+      (play s [10005 [:tick] {:bound [[:apply "10.0.0.5"]]}])))
+  (testing "one that the kernel could not set again may still be there"
+    (play @bound [2000 [:resumed] nil]
+          [2001 [:not-applied "10.0.0.5" :kernel "no memory"] {:rebooting []}]
+          [2002 (says :nak nil) {:selecting [[:remove "10.0.0.5" 24] [:event :lost] [:unsave] [:discover]]}])))

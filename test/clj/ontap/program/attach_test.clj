@@ -103,7 +103,7 @@
           (let [said (lan/said web)]
             (are [pattern] (re-find pattern said)
               #"(?m)^ontap: debug: asks .*/port\.up0: .*link lan9 name web .*type macvlan$"
-              #"(?m)^ontap: debug: got: held namespace hwaddr [0-9a-f:]+ id 1 index 1001 link lan9 mtu 1500 name web .*port up0 type macvlan$"
+              #"(?m)^ontap: debug: got: held namespace hwaddr [0-9a-f:]+ id 1 index 1001 link lan9 mtu 1500 name web .*port up0 .*type macvlan$"
               #"(?m)^ontap: debug: runs /\S*/sh with ONTAP_HWADDR .* ONTAP_IFNAME lan9 ONTAP_MTU 1500$"))
           (finally (lan/end! web "KILL")))
         (is (= {} (ontapd/await-book lan "the lease to end" empty?)) "It ends with its namespace.")))))
