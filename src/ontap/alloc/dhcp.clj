@@ -8,7 +8,8 @@
   links' namespaces is done by one thread at a time, for all that wait. Belongs to the
   loop's thread.
 
-  The kernel comes in as functions, `:kernel`: :open (fn [port]) -> Fd of its socket;
+  The kernel comes in as functions, `:kernel`: :open (fn [port]) -> {:fd of its socket, :running? has
+  the port a carrier};
   :server-here? (fn []) does a DHCP server run on this machine?;
   :refilter! (fn [Fd ips]) lets ARP about these addresses in; :receive (fn [Fd]) -> {:events
   [[:message m] or [:arp a] ..] :more? may there be more}; :send! (fn [Fd m]) and :arp! (fn
@@ -222,8 +223,8 @@
   [{:keys [^EventLoop loop ports kernel note] :as engine} port]
   (when-not (get-in @ports [port :fd])
     (try
-      (let [fd ((:open kernel) port)]
-        (vswap! ports update port assoc :fd fd :watched #{})
+      (let [{:keys [fd running?]} ((:open kernel) port)]
+        (vswap! ports update port #(merge {:running? running?} % {:fd fd :watched #{}}))
         (listening/listen! loop fd (:receive kernel)
                            (fn [[kind data]] ((case kind :message message!, :arp arp!) engine port data)))
         (refilter! engine port))
@@ -338,7 +339,9 @@
       (when way-in
         (.at loop (* 1000000 (+ (now-ms) (long way-in-ms)))
              #(when (= generation (:generation (client engine key))) (let-go! engine key))))
-      (give! engine key [:start]))))
+      (give! engine key [:start])
+      (when (false? (get-in @(:ports engine) [port :running?]))
+        (give! engine key [:carrier false])))))
 
 (defn row
   "What a person may want to know of the link `key`: `summary` of `ontap.model.lease` with

@@ -19,8 +19,9 @@
   2048)
 
 (def ^:private at-once
-  "Frames that are read in one turn: others wait for the loop as well."
-  64)
+  "Frames that are read in one turn: others wait for the loop as well. Enough for the answers to
+  all links of a port that ask at the same moment."
+  256)
 
 (def ^:private waiting-bytes
   "Room for what waits: when a machine starts, the answers to hundreds of links come at once,

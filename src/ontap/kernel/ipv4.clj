@@ -214,7 +214,10 @@
           :look     (look at link))
         (without-link job link-gone)))
     (catch SysException e
-      (kernel-says e))))
+      (kernel-says e))
+    ;; one link's trouble is not that of all others in the batch
+    (catch Exception e
+      (failed :kernel (str "bug: " e)))))
 
 (defn- answer [{:job/keys [id]} outcome]
   (cond-> (assoc outcome :job/id id)

@@ -23,7 +23,7 @@
     :dhcp/last       :discover :reboot :apply to when that was done last
     :dhcp/wish       the address that a DISCOVER asks for, or nil
     :dhcp/let-go     {:ip :at} of an address that it gave up by itself
-    :dhcp/shared     {:server :ip :sibling}: an address that a sibling has was offered
+    :dhcp/shared     {:server :ip :sibling :times}: an address that a sibling has was offered
     :dhcp/setbacks, :dhcp/refusals, :dhcp/conflicts   in a row, without an address
     :dhcp/probes     sent for the candidate; :dhcp/announcements are still to be sent
     :dhcp/conflict-at, :dhcp/defended-at   when the address was last disputed, defended

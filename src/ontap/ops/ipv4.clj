@@ -23,8 +23,8 @@
 (set! *warn-on-reflection* true)
 
 (defn- open-port
-  "The packet socket of `port`, in the network namespace of this process, wherever the
-  calling thread is."
+  "{:fd :running?}: the packet socket of `port`, in the network namespace of this process,
+  wherever the calling thread is, and whether the port runs."
   [port]
   (NsThread/call
    "ontap-port"
@@ -32,7 +32,8 @@
      (with-open [own (Namespaces/ofProcess (Io/getpid) "net")]
        (Namespaces/setns own Namespaces/CLONE_NEWNET))
      (with-open [rtnl (Rtnl/open)]
-       (frames/open-port (.index ^Link (create/port-link rtnl port)))))))
+       (let [^Link link (create/port-link rtnl port)]
+         {:fd (frames/open-port (.index link)) :running? (.running link)})))))
 
 (def ^:private server-port "Of DHCP servers (RFC 2131, 4.1)." 67)
 

@@ -59,7 +59,7 @@
                      :random (let [n (volatile! 0)] #(vswap! n inc))
                      :submit (partial work/submit! crew)
                      :told (fn [key kind data] (note! update :told conj [key kind data]))
-                     :kernel {:open (fn [_] (note! update :open inc) (.fd bell))
+                     :kernel {:open (fn [_] (note! update :open inc) {:fd (.fd bell) :running? true})
                               :refilter! (fn [_ ips] (note! assoc :filter ips))
                               :receive (fn [_]
                                          (.drain bell)

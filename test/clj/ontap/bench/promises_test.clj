@@ -53,3 +53,16 @@
       (is (some? ratio) (str "test/bench/attach should say what an attach of " type " takes"))
       ;; the figures of a quiet machine are in doc/measurements.md: about 1
       (is (<= (parse-double (or ratio "99")) 2.5) (str "an attach should take no more than a few of ip's: " line)))))
+
+(deftest ^{:slow true :jdk :floor :timeout 300} two-hundred-links-bind-at-once-through-one-daemon
+  (lan/needs-root!)
+  (needs-gcc!)
+  ;; ends with a failure unless each link has another address, and the server wrote down the same
+  (let [lines (lines-of 280 "test/bench/dhcp" 1 200 lan/program)
+        [_ threads] (some #(re-find #"^dhcp threads (\d+)" %) lines)
+        [line ratio] (some #(re-find #"^dhcp 200 links: .* ratio ([0-9.]+)$" %) lines)]
+    (is (some? threads) "test/bench/dhcp should say how many threads ontapd had for it")
+    (is (<= (parse-long (or threads "99")) 2) (str "one daemon should serve all links by no more than two threads: " lines))
+    (is (some? ratio) "test/bench/dhcp should end with what both sides take")
+    ;; the figures of a quiet machine are in doc/measurements.md: about 0.2
+    (is (<= (parse-double (or ratio "99")) 2.5) (str "one daemon should not be slower than 200 processes: " line))))

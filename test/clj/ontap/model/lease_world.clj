@@ -145,22 +145,23 @@
       w)))
 
 (defn- set-address [w name {:dhcp/keys [ip prefix valid-until]}]
-  (let [{:keys [acked disk static?]} (get-in w [:links name])
+  (let [{:keys [acked disk static? gone?]} (get-in w [:links name])
         taken? (some (fn [[n l]] (and (not= n name) (contains? (:on l) ip))) (:links w))
         until  (get acked ip 0)
         [luck w] (roll w 99)
         [delay w] (roll w 1500)
         luck   (if (:failing? w) luck 50)
-        news   (cond taken?      [:not-applied ip :in-use "another link has it"]
+        luck   (if gone? 99 luck)
+        news   (cond (= luck 99) [:not-applied ip :gone "the link is gone"]
+                     taken?      [:not-applied ip :in-use "another link has it"]
                      (< luck 4)  [:not-applied ip :kernel "no memory"]
-                     (= luck 99) [:not-applied ip :gone "the link is gone"]
                      :else       [:applied ip])
         w (cond-> w
             (and (not static?) (< (+ until 1000) (:now w)))  (wrong name " uses " ip ", promised until " until)
             (and (not static?) (not= ip (:dhcp/ip disk)))    (wrong name " uses " ip " and has not written it down")
             (and valid-until (<= valid-until (clock w)))     (wrong name " sets an address that is over"))]
     (-> (cond (= :applied (first news)) (assoc-in w [:links name :on ip] prefix)
-              (= :gone (nth news 2))    (assoc-in w [:links name :on] {})
+              (= :gone (nth news 2))    (update-in w [:links name] assoc :on {} :gone? true)
               :else                     w)
         (enqueue (+ (:now w) 1 delay) [:event name news (get-in w [:links name :life])]))))
 
@@ -276,7 +277,7 @@
         state (lease/client (merge {:dhcp/name name :dhcp/hwaddr mac :dhcp/client-id (str "ff" name) :dhcp/seed seed
                                     :dhcp/saved saved :dhcp/configured (first (keys on))}
                                    given))]
-    (-> w (update-in [:links name] assoc :state state :bound nil :discovered nil)
+    (-> w (update-in [:links name] assoc :state state :bound nil :discovered nil :gone? false)
         (update-in [:links name :life] (fnil inc 0))
         (cond-> (not (:carrier? w)) (tell name [:carrier false]))
         (tell name [:start]))))
