@@ -236,8 +236,8 @@
 (def ^:private ended (failed :gone "the network namespace of the link has ended"))
 
 (def ^:private unseen
-  (failed :gone (str "nobody who can be seen keeps the network namespace of the link, and there are processes"
-                     " into which we may not look (that takes CAP_SYS_PTRACE)")))
+  (failed :kernel (str "nobody who can be seen keeps the network namespace of the link, and there are processes"
+                       " into which we may not look (that takes CAP_SYS_PTRACE)")))
 
 (defn- ways-in
   "{:dev :ino} -> Fd of the namespaces of `jobs` that came with one."

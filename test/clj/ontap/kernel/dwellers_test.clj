@@ -98,7 +98,7 @@
                                      (list 'prn (list 'ontap.kernel.ipv4/carry-out!
                                                       [{:job/id 1 :job/place place :job/do [:look]}]))))]
             (is (= [0 ""] [exit err]))
-            (is (re-find #":gone \"nobody who can be seen keeps the network namespace .* CAP_SYS_PTRACE" out)))))
+            (is (re-find #":kernel \"nobody who can be seen keeps the network namespace .* CAP_SYS_PTRACE" out)))))
       (finally (netns/end! ns)))))
 
 (deftest many-with-one-look

@@ -5,6 +5,7 @@
   alone: test/harness/uml-authority.sh looks at it."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
+            [ontap.harness.dhcp :as dhcp]
             [ontap.harness.lan :as lan]
             [ontap.harness.ontapd :as ontapd]
             [ontap.harness.wire :as wire]
@@ -101,4 +102,21 @@
         "mknod"     "macvtap" #"^kernel: mknod.*Operation not permitted \(EPERM\)$"
         "sys_admin" "macvtap" #"^kernel: .*Operation not permitted \(EPERM\)$"
         "sys_admin" "macvlan" #"^(descriptor|kernel): "))
-    (is (= (set (keys numbers)) (set (map first privileges/of-ontapd))) "These are all, but for net_raw.")))
+    (is (= (set (keys numbers)) (set (map first privileges/of-ontapd))) "These are all, but for net_raw and sys_ptrace.")))
+
+(deftest ^{:timeout 120} the-way-back-to-a-workload
+  (lan/needs-root!)
+  (dhcp/needs! "dnsmasq")
+  (lan/with-lan [lan]
+    (dhcp/with-networks [[network] lan [1]]
+      (let [port   (:port network)
+            server (dhcp/serve network "dnsmasq" {})]
+        (try
+          (let [daemon (ontapd/start lan {} port)
+                {:keys [pid]} (dhcp/client! lan network "www")
+                ip (dhcp/await-address pid)]
+            (ontapd/stop! daemon "KILL")
+            (ontapd/with-ontapd [daemon lan (without "sys_ptrace") port]
+              (lan/await-line daemon #"www: unable to set .*nobody who can be seen keeps the network namespace .*CAP_SYS_PTRACE"))
+            (is (= ip (dhcp/await-address pid)) "It had it before, and keeps it as long as the lease lasts."))
+          (finally (dhcp/stop! server)))))))
