@@ -34,7 +34,7 @@
   :others (fn [port ip]) -> whom an address of the port belongs to that is not of a link
   here, or nil, :told (fn [key kind data]) and :kernel.
 
-  `:told` hears, of the link `key`: :terms with the terms that its link has now, or nil;
+  `:told` hears, of the link `key`: :terms with those that its link has, or is about to have, or nil;
   and :bound :changed :lost :conflict :refused :unanswered with {:ip :says}."
   [given]
   (merge {:others (constantly nil) :told (constantly nil)} given
@@ -84,11 +84,14 @@
       (vswap! watched moved port key saw sees)
       (refilter! engine port))))
 
+(defn- uses? [engine key ip] (= ip (some-> (client engine key) :state lease/in-use)))
+
 (defn- sibling
-  "Who else than `key` has address `ip` on `port`, in a person's words; nil for nobody."
-  [{:keys [claims others] :as engine} port key ip]
+  "Who else than `key` has address `ip` on `port`, in a person's words; nil for nobody. `used?`: on
+  their link, or about to be; a mere claim must not take from `key` what it uses."
+  [{:keys [claims others] :as engine} port key ip used?]
   (when ip
-    (if-let [other (first (disj (get @claims [port ip] #{}) key))]
+    (if-let [other (first (filter #(or (not used?) (uses? engine % ip)) (disj (get @claims [port ip] #{}) key)))]
       (:title (client engine other))
       (others port ip))))
 
@@ -103,18 +106,22 @@
     (.close way-in)
     (vswap! clients update key dissoc :way-in)))
 
+(def ^:private most-notes "Of one lease: how many routes there are to be refused is up to its server." 4)
+
 (defn- done!
   "A job came to its end: the link that it was for hears of an address."
-  [{:keys [note told] :as engine} {:job/keys [id outcome notes]}]
+  [{:keys [note told clients] :as engine} {:job/keys [id outcome notes]}]
   (let [[key generation [what terms]] id
         {:keys [title] :as it} (client engine key)]
     (when (and (= :apply what) (= generation (:generation it)))
-      (run! #(note :warning title %) notes)
+      ;; the same again at each renewal tells nobody anything
+      (when (not= notes (:notes it)) (run! #(note :warning title %) (take most-notes notes)))
+      (vswap! clients update key assoc :notes notes)
       (if (= :done outcome)
         (do (let-go! engine key)
-            (told key :terms terms)
             (give! engine key [:applied (:dhcp/ip terms)]))
-        (give! engine key (into [:not-applied (:dhcp/ip terms)] (rest outcome)))))))
+        (do (told key :terms nil)
+            (give! engine key (into [:not-applied (:dhcp/ip terms)] (rest outcome))))))))
 
 (defn- carry-out!
   "Does what waits to be done in the links' namespaces, all of it in one thread, one such
@@ -136,8 +143,20 @@
 
 (defn- job! [{:keys [jobs] :as engine} key what]
   (let [{:keys [generation place ^Fd way-in]} (client engine key)
-        place (cond-> place way-in (assoc :place/net (.dup way-in)))]
+        ;; without a descriptor to spare it has to be looked for
+        net   (try (some-> way-in .dup) (catch SysException _ nil))
+        place (cond-> place net (assoc :place/net net))]
     (vswap! jobs conj {:job/id [key generation what] :job/place place :job/do what})))
+
+(defn- apply!
+  "Has the terms set, unless a sibling uses the address: only ipvlan refuses it by itself."
+  [engine key {:dhcp/keys [ip] :as terms}]
+  (if-let [other (sibling engine (:port (client engine key)) key ip true)]
+    (give! engine key [:not-applied ip :in-use (str other " has it")])
+    (do
+      ;; first: a workload starts when its link has an address, and looks at nameservers at once
+      ((:told engine) key :terms terms)
+      (job! engine key [:apply terms (now-ms)]))))
 
 (defn- explain!
   "Nobody answers: says so where the reason is known. What the port itself sends goes to the
@@ -159,7 +178,7 @@
     (case effect
       :send   (when fd ((:send! kernel) fd a))
       :arp    (when fd ((:arp! kernel) fd a))
-      :apply  (job! engine key [:apply a (now-ms)])
+      :apply  (apply! engine key a)
       :remove (do (told key :terms nil)
                   (job! engine key [:remove a b]))
       :save   (when entry (book/write! dir entry a (clock engine)))
@@ -207,12 +226,12 @@
 
 (defn- message! [{:keys [xids] :as engine} port {:message/keys [xid your-ip] :as m}]
   (when-let [key (get @xids [port xid])]
-    (let [other (sibling engine port key your-ip)]
+    (let [other (sibling engine port key your-ip (uses? engine key your-ip))]
       (give! engine key [:message (cond-> m other (assoc :message/sibling other))]))))
 
 (defn- arp! [{:keys [watched] :as engine} port {:arp/keys [sender-ip target-ip] :as a}]
   (doseq [key (into #{} (mapcat #(get @watched [port %])) [sender-ip target-ip])]
-    (let [other (sibling engine port key sender-ip)]
+    (let [other (sibling engine port key sender-ip true)]
       (give! engine key [:arp (cond-> a other (assoc :arp/sibling other))]))))
 
 (defn- on-port [{:keys [clients]} port]
@@ -313,7 +332,7 @@
    {:keys [name book-name port hwaddr client-id ipv4 acd? start-delay? configured way-in] :as link}]
   (end! engine key false)
   (when (contains? #{:dhcp :static} (:method ipv4))
-    (when-not (get @(:ports engine) port)
+    (when-not (get-in @(:ports engine) [port :fd])
       (open-port! engine port)
       (vswap! (:ports engine) update port #(or % {:fd nil})))
     (let [static? (= :static (:method ipv4))
@@ -321,7 +340,8 @@
           entry   (entry-of book-name port)
           kept    (when entry (book/read! dir entry (clock engine)))
           ;; who got it since has it now
-          saved   (when-not (sibling engine port key (:dhcp/ip kept)) kept)]
+          there?  (some #{(:dhcp/ip kept)} configured)
+          saved   (when-not (sibling engine port key (:dhcp/ip kept) there?) kept)]
       (vswap! clients assoc key
               (assoc (select-keys link [:title :port :place :nsid :parents-hwaddr? :way-in])
                      :entry entry
@@ -336,6 +356,7 @@
                                            :dhcp/saved saved
                                            :dhcp/configured (some #{(if static? (:ip ipv4) (:dhcp/ip saved))}
                                                                   configured)})))
+      (reindex! engine port key nil (:state (client engine key)))
       (when way-in
         (.at loop (* 1000000 (+ (now-ms) (long way-in-ms)))
              #(when (= generation (:generation (client engine key))) (let-go! engine key))))

@@ -155,7 +155,10 @@
         back? (and ours? release?)
         used? (record/in-use? s)
         s     (cond-> s (and ours? used?) (assoc-in [:dhcp/lease :dhcp/let-go-at] now))]
-    (-> (cond-> s (and ours? used? (not back?)) (record/effect [:save (:dhcp/lease s)]))
+    (-> (cond-> s
+          (and ours? used? (not back?)) (record/effect [:save (:dhcp/lease s)])
+          ;; over: it is kept for the moment that it was let go, and is nobody's lease
+          (and static used?)            (record/effect [:save (assoc static :dhcp/let-go-at now :dhcp/valid-until now)]))
         record/take-off
         (cond-> (and back? (:dhcp/server lease)) exchange/release
                 back? (record/drop-lease true))
@@ -309,6 +312,11 @@
   [{:dhcp/keys [state lease offered]}]
   (when-not (= :stopped state)
     (or (:ip offered) (:dhcp/ip lease))))
+
+(defn in-use
+  "The address that is on the link, or is about to be, or nil."
+  [state]
+  (when (record/in-use? state) (record/applied-ip state)))
 
 (defn watched
   "The addresses whose ARP is to be seen."

@@ -67,12 +67,19 @@
     (assoc (course/discover s) :dhcp/shared shared)
     (course/refuse s)))
 
+(def ^:private complaint-ms "Anybody on the LAN can send offers, as many as they like." 10000)
+
+(defn- complain-at-times [s text]
+  (if (< (:dhcp/now s) (record/since-last s :complaint complaint-ms))
+    s
+    (-> s (record/done-now :complaint) (record/complain nil nil text))))
+
 (defn answered-discover "The first offer that can be used is taken." [s [{:message/keys [your-ip server-id sibling] :as m}]]
   (let [fault (when (exchange/offer? s m) (terms/fault m nil))]
     (cond
       (not (exchange/offer? s m)) s
       sibling (if (get-in s [:dhcp/due :verdict]) s (offered-siblings s m))
-      fault   (record/complain s nil nil (str "DHCP server " server-id " offers " your-ip ", which is " fault))
+      fault   (complain-at-times s (str "DHCP server " server-id " offers " your-ip ", which is " fault))
       :else   (-> s (assoc :dhcp/offered {:ip your-ip :server server-id} :dhcp/tries 0) (dissoc :dhcp/shared)
                   (record/enter :requesting) exchange/request-offered))))
 

@@ -47,7 +47,7 @@
   "Goes on to use the lease, which the server said is ours (`confirmed?`) or should be."
   [s confirmed?]
   (let [s (-> s exchange/end (assoc-in [:dhcp/lease :dhcp/let-go-at] nil))]
-    (if (or (record/in-use? s) (not (:dhcp/acd? s)) (and confirmed? (just-let-go? s)))
+    (if (or (record/in-use? s) (not (:dhcp/acd? s)) (and (or confirmed? (:dhcp/static s)) (just-let-go? s)))
       (apply-now s)
       (probe s))))
 

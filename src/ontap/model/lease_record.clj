@@ -20,7 +20,7 @@
     :dhcp/secs       what the last DISCOVER said of that, which its REQUEST repeats
     :dhcp/sent-at    when the last REQUEST went out, from which a lease counts
     :dhcp/tries      how often the message was sent
-    :dhcp/last       :discover :reboot :apply to when that was done last
+    :dhcp/last       :discover :reboot :apply :complaint to when that was done last
     :dhcp/wish       the address that a DISCOVER asks for, or nil
     :dhcp/let-go     {:ip :at} of an address that it gave up by itself
     :dhcp/shared     {:server :ip :sibling :times}: an address that a sibling has was offered

@@ -56,7 +56,7 @@
    :attach-failed {:reason 'string :wait? 'boolean :later? 'boolean}
    :addressed     nil
    :address-late  nil
-   :address-refused {:reason 'string}
+   :address-refused {:reason 'string :noted? "was a person told already?"}
    :launched      {:pid 'int}
    :launch-failed {:reason 'string}
    :notified      nil
@@ -235,10 +235,11 @@
       (effect [:note :warning (addressing/missed-words (:service s))])
       (launch now)))
 
-(defn- address-refused [s {:keys [reason]} now]
-  (-> s (assoc :sup/reason reason)
-      (effect [:cancel :address] [:note :warning reason])
-      (clean now)))
+(defn- address-refused [s {:keys [reason noted?]} now]
+  (cond-> (assoc s :sup/reason reason)
+    true         (effect [:cancel :address])
+    (not noted?) (effect [:note :warning reason])
+    true         (clean now)))
 
 (defn- ready [s _ now]
   (-> s (enter :ready now) (effect [:record] [:note :info "ready"])))

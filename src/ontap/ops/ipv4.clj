@@ -110,10 +110,11 @@
     (with-open [loop (process/event-loop env)]
       (let [crew   (work/crew loop 1)
             settle (fn [a] (vreset! answer a) (.stop loop))
-            engine (engine {:loop loop :env env :note note/line! :submit (partial work/submit! crew)
+            warn!  (fn [level name text] (when (not= :info level) (note/line! level name text)))
+            engine (engine {:loop loop :env env :note warn! :submit (partial work/submit! crew)
                             :told (fn [_ kind data]
                                     (case kind
-                                      :terms   (when data (settle nil))
+                                      :bound   (settle nil)
                                       :refused (settle (:says data))
                                       nil))})]
         (.at loop (+ (Clock/boottimeNanos) (* 1000000 (long patience-ms))) #(.stop loop))

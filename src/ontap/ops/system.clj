@@ -91,7 +91,7 @@
   (case kind
     :terms   (nameservers/terms! nameservers name data)
     :refused (when (= :static (-> (parts/service sup name) :service :service/ipv4 :method))
-               (parts/tell! sup name :address-refused {:reason says}))
+               (parts/tell! sup name :address-refused {:reason says :noted? true}))
     nil))
 
 (defn- begin-ipv4! [sup key {:service/keys [name] :as service} {:attachment/keys [nsid index] :as attachment} pid]

@@ -132,3 +132,25 @@
       (is (every? #(re-find #"DHCP server 10\.0\.0\.1 gives every link of this port the same address \(10\.0\.0\.7, which s\d has\)"
                             (:says (last %)))
                   (of-kind @seen :refused))))))
+
+(deftest a-declared-address-takes-nothing-from-who-has-it
+  (on-lan (counted)
+    (fn [engine seen until]
+      (dhcp/begin! engine 3 (link 3))
+      (dhcp/begin! engine 1 (link 1))
+      (until #(= 2 (count (of-kind % :bound))))
+      (let [ip  (:dhcp/ip (dhcp/row engine 1))
+            has #(count (filter (comp #{ip} second) (:applied %)))]
+        (dhcp/begin! engine 2 (assoc (link 2) :ipv4 {:method :static :ip ip :prefix 16}))
+        (until #(seq (of-kind % :refused)))
+        (is (= 1 (has @seen)) "It is on one link only, also where the kernel would take it twice.")
+        (doseq [runs? [false true]]
+          (dhcp/kernel-said! engine [{:event/type :link/new :ns/id nil :link/name "up0" :link/running? runs?}]))
+        (until #(< 1 (has %)))
+        (is (empty? (of-kind @seen :lost)) "The server's word counts for who has it, whoever else wants it.")
+        (is (= [:bound ip] ((juxt :dhcp/state :dhcp/ip) (dhcp/row engine 1))))
+        (testing "what is known from earlier is claimed, and its ARP seen"
+          (dhcp/end! engine 2 false)
+          (dhcp/begin! engine 1 (assoc (link 1) :acd? true :configured #{ip}))
+          (is (= #{1} (get @(:claims engine) ["up0" ip])))
+          (is (contains? (:filter @seen) ip)))))))

@@ -299,3 +299,30 @@
     (play @bound [2000 [:resumed] nil]
           [2001 [:not-applied "10.0.0.5" :kernel "no memory"] {:rebooting []}]
           [2002 (says :nak nil) {:selecting [[:remove "10.0.0.5" 24] [:event :lost] [:unsave] [:discover]]}])))
+
+(defn- declared [saved]
+  (lease/client {:dhcp/name "www" :dhcp/hwaddr "02:00:00:00:00:05" :dhcp/client-id "ff00" :dhcp/seed 1
+                 :dhcp/acd? true :dhcp/static {:ip "10.0.0.5" :prefix 24 :gateway nil} :dhcp/saved saved}))
+
+(defn- bound-and-stopped
+  "What is saved of a declared address that was used, and when it was let go."
+  []
+  (loop [[s fx] (lease/step (declared nil) [:start] 1000)]
+    (if (some #{:apply} (map first fx))
+      (let [now    (:dhcp/now s)
+            [s _]  (lease/step s [:applied "10.0.0.5"] now)
+            [_ fx] (lease/step s [:stop {}] (+ now 5000))]
+        [(second (first (filter #(= :save (first %)) fx))) (+ now 5000)])
+      (recur (lease/step s [:tick] (lease/deadline s))))))
+
+(deftest a-declared-address-that-was-just-let-go
+  (let [[saved at] (bound-and-stopped)
+        begun (fn [now] (set (map first (second (lease/step (declared saved) [:start] now)))))]
+    (is (contains? (begun (+ at 59000)) :apply) "A restart does not probe it again,")
+    (is (not (contains? (begun (+ at 61000)) :apply)) "later it is probed.")
+    (testing "is no lease of a DHCP server's"
+      (let [[s _] (lease/step (assoc (lease/client {:dhcp/name "www" :dhcp/hwaddr "02:00:00:00:00:05" :dhcp/client-id "ff00"
+                                                    :dhcp/seed 1 :dhcp/saved saved})
+                                     :dhcp/now at)
+                              [:start] (+ at 1000))]
+        (is (= :selecting (:dhcp/state s)))))))
