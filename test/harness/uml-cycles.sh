@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Links that come and go, run inside a test kernel:
-#   test/harness/uml --modules "ipvlan ipvtap macvlan veth" --timeout 300 -- test/harness/uml-cycles.sh bin CLIENTS [SEED]
-# 200 clients after one another take an ipvlan link and 200 an ipvtap one, by doc/protocol.md; half of them are
+#   test/harness/uml --modules "ipvlan ipvtap macvlan veth" --timeout 300 -- test/harness/uml-cycles.sh bin CLIENTS [N [SEED]]
+# N (200) clients after one another take an ipvlan link and N an ipvtap one, by doc/protocol.md; half of them are
 # killed at a random moment. Then six times the real `ontap`. Afterwards nothing is left, by ip(8), /proc and
 # the state file. Prints `ok …` or `not ok …` for each check, `# …` for what was seen; exit 1 if any failed.
 
 . "$(dirname "$0")/uml-daemon.sh"
-seed=${3:-$((RANDOM * 32768 + RANDOM))}
+count=${3:-200} seed=${4:-$((RANDOM * 32768 + RANDOM))}
 
 # What there is now: one line for each thing that a link or lease could leave behind.
 held() {
@@ -36,11 +36,11 @@ nothing_left() { # AFTER-WHAT
 
 cycles() { # TYPE
   local begin=$SECONDS
-  client cycle 200 "$1" --kill-half "$seed" >/run/cycle.out 2>&1
-  same "$1: 200 cycles, half of them killed" 'cycle: passed' "$(tail -n1 /run/cycle.out)"
+  client cycle "$count" "$1" --kill-half "$seed" >/run/cycle.out 2>&1
+  same "$1: $count cycles, half of them killed" 'cycle: passed' "$(tail -n1 /run/cycle.out)"
   sed 's/^/# /' /run/cycle.out
   note "$1: $((SECONDS - begin)) s"
-  nothing_left "200 cycles of $1"
+  nothing_left "$count cycles of $1"
 }
 
 # One that ends by itself, or is killed while it has its link: what the program that `ontap` became has seen.
@@ -59,9 +59,9 @@ real() { # TYPE ends|killed
   wait "$pid" 2>/dev/null; local status=$?
   [ "$2" = killed ] || same "ontap -t $1: ends as its program does" 0 "$status"
 }
-# One that is killed at a random moment of its start, which takes some seconds in here.
+# One that is killed at a random moment of its start, which takes 2 to 5 s in here.
 killed_early() { # TYPE
-  local pid moment=$((RANDOM % 8000))
+  local pid moment=$((RANDOM % 5000))
   unshare --net "$bin/ontap" -t "$1" up0 -- sleep 300 >/dev/null 2>&1 & pid=$!
   sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
   kill -KILL "$pid"; wait "$pid" 2>/dev/null

@@ -13,7 +13,7 @@
             [ontap.alloc.nameservers :as nameservers]
             [ontap.model.link-lease :as link-lease]
             [ontap.model.network :as network])
-  (:import (ontap.sys Fd)))
+  (:import (ontap.sys Fd SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -28,7 +28,9 @@
   (let [place (place lease)
         host? (= :host held)]
     (dhcp/begin! dhcp id
-                 {:name (if host? (host-name) name) :book-name (if host? link name)
+                 {:name (if host? (host-name) name)
+                  ;; no name of a lease has a =
+                  :book-name (if host? (str "host=" link) name)
                   :title (or name (when host? link) (str "lease " id))
                   :port port :link link :hwaddr hwaddr :client-id (client-id lease) :place place
                   :nsid nsid :ipv4 ipv4 :acd? acd? :start-delay? start-delay?
@@ -39,23 +41,34 @@
   "An Fd of the namespace `net` (nil: our own) in which the link of `lease` is being made, for
   `made!`; nil where nobody has to get there."
   ^Fd [{:keys [dhcp]} lease ^Fd net]
-  (when (and dhcp net (wants? lease)) (.dup net)))
+  (when (and dhcp net (wants? lease))
+    (try (.dup net)
+         ;; no descriptor to spare: it is looked for
+         (catch SysException _ nil))))
 
 (defn- has-resolv? [{:lease/keys [type held]}]
   (not (or (network/tap-type? type) (= :host held))))
 
+(defn- put!
+  "`put-resolv!` where a full disk is no reason to be without a link or an address: nil then."
+  [{:keys [put-resolv! note]} id facts]
+  (try (put-resolv! id facts)
+       (catch SysException e
+         (note :warning nil (str "unable to write the resolv.conf of lease " id ": " (ex-message e)))
+         nil)))
+
 (defn resolv-conf
   "{:lease/resolv-conf path} of a file that is there from now on, for a link that may have a
   workload in a namespace of its own."
-  [{:keys [dhcp put-resolv!]} {:lease/keys [id name link] :as lease}]
-  (when (and dhcp (has-resolv? lease))
-    {:lease/resolv-conf (put-resolv! id {:resolv/name name :resolv/link link})}))
+  [{:keys [dhcp] :as alloc} {:lease/keys [id name link] :as lease}]
+  (when-let [path (when (and dhcp (has-resolv? lease)) (put! alloc id {:resolv/name name :resolv/link link}))]
+    {:lease/resolv-conf path}))
 
 (defn resolv-changed!
   "What is known of the nameservers of `lease` is something else."
-  [{:keys [nameservers put-resolv!]} {:lease/keys [id name link] :as lease}]
+  [{:keys [nameservers] :as alloc} {:lease/keys [id name link] :as lease}]
   (when (and lease (has-resolv? lease))
-    (put-resolv! id (merge {:resolv/name name :resolv/link link} (nameservers/facts nameservers id)))))
+    (put! alloc id (merge {:resolv/name name :resolv/link link} (nameservers/facts nameservers id)))))
 
 (defn made!
   "The link of `lease` was made; `way-in` becomes ours. A link that whoever asked sets up by

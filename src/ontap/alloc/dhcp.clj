@@ -120,7 +120,7 @@
       (if (= :done outcome)
         (do (let-go! engine key)
             (give! engine key [:applied (:dhcp/ip terms)]))
-        (do (told key :terms nil)
+        (do (when (contains? #{:gone :in-use} (second outcome)) (told key :terms nil))
             (give! engine key (into [:not-applied (:dhcp/ip terms)] (rest outcome))))))))
 
 (defn- carry-out!

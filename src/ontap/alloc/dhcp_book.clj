@@ -27,8 +27,9 @@
   [{:kept/keys [boot-id] was-boot :kept/boot-ms, was-epoch :kept/epoch-ms} now-id boot-ms epoch-ms]
   (if (= boot-id now-id)
     0
-    ;; what was written a while ago is as long ago for the new clock
-    (- boot-ms was-boot (- epoch-ms was-epoch))))
+    ;; what was written a while ago is as long ago for the new clock; a day's clock that is behind
+    ;; (none runs while the machine is off) makes no lease last longer
+    (- boot-ms was-boot (max 0 (- epoch-ms was-epoch)))))
 
 (defn read!
   "What was saved under `entry` in folder `dir`, its times moved to this boot's clock; nil when

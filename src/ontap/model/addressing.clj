@@ -38,9 +38,11 @@
   "What a person is told when no address of `service` was usable in time."
   [{:service/keys [port address-timeout-ms ipv4 ipv6]}]
   (let [dhcp?  (= :dhcp (:method ipv4))
-        slaac? (= :slaac (:method ipv6))]
+        slaac? (= :slaac (:method ipv6))
+        static (when (= :static (:method ipv4)) (:ip ipv4))]
     (str "no usable address after " (/ address-timeout-ms 1000.0) " s"
-         (when (or dhcp? slaac?)
+         (when static (str " (does another host on " port " have " static "?)"))
+         (when (and (not static) (or dhcp? slaac?))
            (str " (is there " (when dhcp? "a DHCP server") (when (and dhcp? slaac?) " or ")
                 (when slaac? "a router that advertises a prefix") " on " port "?)"))
          "; it is started without one")))

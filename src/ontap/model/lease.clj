@@ -28,7 +28,7 @@
 (def states
   "Every state, with what it means for a person."
   (array-map
-   :init       "has not begun, or pauses"
+   :init       "is about to ask"
    :selecting  "waits for an offer"
    :requesting "waits for the server whose offer it took"
    :rebooting  "asks whether the address it had is still its own"

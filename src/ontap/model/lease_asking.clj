@@ -24,9 +24,11 @@
 
 ;; --- asking
 
+(def ^:private unanswered "no DHCP server answers")
+
 (defn ask-for-offers "Sends a DISCOVER." [s]
   (cond-> (exchange/discover s)
-    (= 2 (:dhcp/tries s)) (record/complain :unanswered nil "no DHCP server answers")))
+    (= 2 (:dhcp/tries s)) (record/complain :unanswered nil unanswered)))
 
 (defn ask-for-offered "Sends the REQUEST for what was offered, or gives that server up." [s]
   (if (< (:dhcp/tries s) offer-tries) (exchange/request-offered s) (course/discover s)))
@@ -81,6 +83,7 @@
       sibling (if (get-in s [:dhcp/due :verdict]) s (offered-siblings s m))
       fault   (complain-at-times s (str "DHCP server " server-id " offers " your-ip ", which is " fault))
       :else   (-> s (assoc :dhcp/offered {:ip your-ip :server server-id} :dhcp/tries 0) (dissoc :dhcp/shared)
+                  (update :dhcp/says #(when-not (= unanswered %) %))
                   (record/enter :requesting) exchange/request-offered))))
 
 (defn answered-offer "Of the server whose offer was taken." [s [{:message/keys [sibling] :as m}]]

@@ -110,7 +110,8 @@
     (with-open [loop (process/event-loop env)]
       (let [crew   (work/crew loop 1)
             settle (fn [a] (vreset! answer a) (.stop loop))
-            warn!  (fn [level name text] (when (not= :info level) (note/line! level name text)))
+            said   (volatile! [])
+            warn!  (fn [level name text] (when (not= :info level) (vswap! said conj [level name text])))
             engine (engine {:loop loop :env env :note warn! :submit (partial work/submit! crew)
                             :told (fn [_ kind data]
                                     (case kind
@@ -121,4 +122,6 @@
         (begin-service! engine host-key service attachment nil)
         (.run loop)
         (dhcp/close! engine)
+        ;; the caller tells the answer
+        (run! (fn [[_ _ text :as line]] (when (not= text @answer) (apply note/line! line))) @said)
         @answer))))

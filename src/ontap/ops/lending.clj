@@ -43,8 +43,10 @@
    :make   (fn [lease net]
              (leases/make! lease net taps
                            (cond-> (secret/of-name @key (name-for-secret lease))
-                             ;; without a name: by chance
-                             (not= :host (:lease/held lease)) (assoc :hwaddr (secret/hwaddr @key (:lease/name lease))))))
+                             (:lease/queues lease) (assoc :hwaddr (secret/hwaddr @key (:lease/name lease)))
+                             ;; the kernel chooses
+                             (not (or (:lease/name lease) (:lease/queues lease) (= :host (:lease/held lease))))
+                             (assoc :hwaddr nil))))
    :delete #(leases/delete! % taps)
    :there? #(leases/there? % taps)})
 

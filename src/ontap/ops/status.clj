@@ -1,7 +1,8 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.ops.status
   "What is true of each service now: as data, and as a table for a person. Pure."
-  (:require [clojure.string :as str]))
+  (:require [clojure.string :as str]
+            [ontap.model.lease :as lease]))
 
 (defn duration-text
   "Milliseconds in words: 4 s, 3 min, 2 h 5 min, 3 d."
@@ -24,6 +25,14 @@
 
 (def ^:private news-ms "What happened longer ago is not in the table." 3600000)
 
+(defn- waits-text
+  "What the IPv4 address is waited for, in words, until there is one; or nil."
+  [{:dhcp/keys [state]}]
+  (when (contains? #{:init :selecting :requesting :rebooting :probing :applying} state) (lease/states state)))
+
+(defn- waits-note [{:keys [state dhcp]}]
+  (when (= :addressing state) (some->> (waits-text dhcp) (str "IPv4: "))))
+
 (def columns
   "[heading key-or-fn] of the table."
   [["NAME"      :name]
@@ -33,7 +42,7 @@
    ["USER"      #(or (:user %) "-")]
    ["LINK"      #(or (:link %) (:type %))]
    ["ADDRESSES" #(if (seq (:addresses %)) (str/join " " (:addresses %)) "-")]
-   ["NOTE"      #(or (:reason %) (event-text (:dhcp %) news-ms) "")]])
+   ["NOTE"      #(or (:reason %) (event-text (:dhcp %) news-ms) (waits-note %) "")]])
 
 (defn- pad [s width] (str s (apply str (repeat (- width (count s)) " "))))
 
@@ -54,7 +63,7 @@
 
 (defn- ipv4-text
   "The IPv4 address of a row in words, as far as we have to do with it, or nil."
-  [{:dhcp/keys [state ip prefix method server left-s]}]
+  [{:dhcp/keys [state ip prefix method server left-s] :as dhcp}]
   (when state
     (let [static? (= :static method)]
       (str (if ip (str ip (when prefix (str "/" prefix))) "none yet")
@@ -62,7 +71,8 @@
            ", " (clojure.core/name state)
            (when-not static?
              (cond (= :infinite left-s) ", for ever"
-                   left-s (str ", " (duration-text (* 1000 left-s)) " left")))))))
+                   left-s (str ", " (duration-text (* 1000 left-s)) " left")))
+           (some->> (waits-text dhcp) (str ": "))))))
 
 (defn details
   "Lines of text about one row: a fact a line."

@@ -88,10 +88,17 @@
               :when (not (there p))]
         (try (cgroup/add! cgroup p) (catch SysException _ nil))))))
 
+(defn- with-grant
+  "What was found of an attachment, with the grant that was written down: who gave the link goes
+  on seeing to its address."
+  [{:record/keys [grant]} found]
+  (cond-> found
+    (and grant (not (:attachment/grant found))) (assoc :attachment/grant grant)))
+
 (defn- take-up! [sup {:record/keys [name service netns cgroup state since-epoch-ms] :as record}
                  ^Procs$Proc p ^Fd pidfd]
   (let [pid        (.pid p)
-        attachment (try (or ((-> sup :kernel :find) pid service) ::gone)
+        attachment (try (or (some->> ((-> sup :kernel :find) pid service) (with-grant record)) ::gone)
                         (catch SysException e
                           (parts/note! sup :warning name (ex-message e))
                           nil))

@@ -79,6 +79,9 @@
              :record/state          (:sup/state s)
              :record/service        service
              :record/netns          (:attachment/netns attachment)
+             ;; one that came with descriptors is found by its name
+             :record/grant          (when-not (:service/queues service)
+                                      (some-> (:attachment/grant attachment) (select-keys [:grant/lease :grant/from])))
              :record/cgroup         cgroup
              :record/pid            pid
              :record/ticks          ticks

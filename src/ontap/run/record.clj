@@ -6,7 +6,8 @@
   Keys: :record/v 1, :record/boot-id, :record/name, :record/phase
   (:intent before the workload is spawned, :running after, :rest), :record/state,
   :record/want, :record/again?, :record/service (the declaration), :record/netns
-  {:dev :ino} of a namespace of its own, :record/pid and :record/ticks (start time,
+  {:dev :ino} of a namespace of its own, :record/grant with which ontapd gave the link, without
+  descriptors, :record/pid and :record/ticks (start time,
   clock ticks, of proc_pid_stat(5)), :record/cgroup, :record/runs, :record/restarts,
   :record/since-epoch-ms, :record/at-ms (CLOCK_BOOTTIME of the writing)."
   (:require [clojure.edn :as edn]

@@ -4,6 +4,7 @@
   functions: who is given which answer, how many threads work, what stays behind."
   (:require [clojure.test :refer [deftest is testing]]
             [ontap.alloc.dhcp :as dhcp]
+            [ontap.alloc.dhcp-book :as book]
             [ontap.run.work :as work]
             [ontap.testing :as t])
   (:import (java.util.concurrent ConcurrentLinkedQueue)
@@ -154,3 +155,9 @@
           (dhcp/begin! engine 1 (assoc (link 1) :acd? true :configured #{ip}))
           (is (= #{1} (get @(:claims engine) ["up0" ip])))
           (is (contains? (:filter @seen) ip)))))))
+
+(deftest times-of-an-earlier-boot
+  (let [written {:kept/boot-id "a" :kept/boot-ms 50000 :kept/epoch-ms 1000000}]
+    (is (= 0 (book/moved-by written "a" 70000 1020000)) "the same boot")
+    (is (= -640000 (book/moved-by written "b" 10000 1600000)) "ten minutes later")
+    (is (= -40000 (book/moved-by written "b" 10000 0)) "A machine without a clock takes no time to have passed.")))

@@ -301,3 +301,12 @@
       (play s [1 [:stop {:release? false}] {:stopped []}])))
   (testing "when it is over"
     (play @bound [4000000 [:stop {:release? true}] {:stopped [[:remove "10.0.0.5" 24] [:event :lost]]}])))
+
+(deftest complaints-do-not-flood
+  (let [s     (play (client) [0 [:start]])
+        offer (fn [i] [:message (script/message s :offer "10.0.0.5" :message/server-id (str "10.1.0." (inc i))
+                                         :message/options {:option/prefix 24 :option/lease-s 1})])
+        notes (fn [[n s] i]
+                (let [[s' effects] (lease/step s (offer i) (+ 100 i))]
+                  [(+ n (count (filter #(= :note (first %)) effects))) s']))]
+    (is (= 1 (first (reduce notes [0 s] (range 200)))) "However many bad offers a stranger makes up.")))

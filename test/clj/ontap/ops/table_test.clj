@@ -34,17 +34,18 @@
     (assoc bound :dhcp/left-s :infinite) ["  ipv4       10.0.0.5/24 by DHCP from 10.0.0.1, bound, for ever"]
     (assoc bound :dhcp/state :rebinding :dhcp/left-s 12) ["  ipv4       10.0.0.5/24 by DHCP from 10.0.0.1, rebinding, 12 s left"]
     #:dhcp{:state :selecting :method :dhcp :says "no DHCP server answers"}
-    ["  ipv4       none yet, by DHCP, selecting" "             no DHCP server answers"]
+    ["  ipv4       none yet, by DHCP, selecting: waits for an offer" "             no DHCP server answers"]
     #:dhcp{:state :bound :method :static :ip "10.0.0.9" :prefix 16 :left-s :infinite} ["  ipv4       10.0.0.9/16, as declared, bound"]
     #:dhcp{:state :requesting :method :dhcp :ip "10.0.0.5" :prefix nil :server "10.0.0.1"}
-    ["  ipv4       10.0.0.5 by DHCP from 10.0.0.1, requesting"]
-    #:dhcp{:state :probing :method :static} ["  ipv4       none yet, as declared, probing"]))
+    ["  ipv4       10.0.0.5 by DHCP from 10.0.0.1, requesting: waits for the server whose offer it took"]
+    #:dhcp{:state :probing :method :static} ["  ipv4       none yet, as declared, probing: looks whether anybody else has the address"]))
 
 (deftest what-happened-to-an-address
   (let [event (fn [kind says] (assoc-in web [:dhcp :dhcp/event] {:kind kind :ip "10.0.0.5" :says says :ago-ms 181000}))]
     (is (= "the DHCP server took 10.0.0.5 back (3 min ago)" (note (event :lost "the DHCP server took 10.0.0.5 back"))))
     (is (nil? (note (event :bound "10.0.0.5"))) "That it has one is no news.")
     (is (nil? (note web)))
+    (is (= "IPv4: waits for an offer" (note (assoc web :state :addressing :dhcp #:dhcp{:state :selecting :method :dhcp}))))
     (is (= "waits for db" (note (assoc (event :lost "it went") :reason "waits for db"))) "Why it does not run comes first.")
     (is (= "10.0.0.5 is in use by 02:00:00:00:00:09 on this LAN"
            (note (assoc-in (event :lost "it went") [:dhcp :dhcp/says] "10.0.0.5 is in use by 02:00:00:00:00:09 on this LAN")))

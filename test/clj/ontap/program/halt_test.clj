@@ -64,7 +64,7 @@
 
 (def ^:private start-points ["link-made" "intent-written" "spawned" "pid-written"])
 
-(deftest ^{:slow true :timeout 300} halts-on-the-way-up
+(deftest ^{:slow true :timeout 300 :jdk :floor} halts-on-the-way-up
   (with-three [{:keys [mark services] :as t}]
     (doseq [point start-points, {:keys [name]} services]
       (testing (str point " of " name)
@@ -78,7 +78,7 @@
           (stopped! t r))))
     (is (= {} (workloads/copies mark)))))
 
-(deftest ^{:slow true :timeout 200} halts-on-the-way-down
+(deftest ^{:slow true :timeout 200 :jdk :floor} halts-on-the-way-down
   (with-three [{:keys [lan mark services] :as t}]
     (let [own   (:name (first services))
           names (mapv :name services)]
@@ -94,7 +94,7 @@
                   (str n ": who was asked to stop stays down, all else is ready.")))
             (stopped! t r)))))))
 
-(deftest ^{:slow true :timeout 120} halts-in-the-middle-of-a-cut
+(deftest ^{:slow true :timeout 120 :jdk :floor} halts-in-the-middle-of-a-cut
   (lan/needs-root!)
   (when-not (= 0 (:exit (testing/run {} "sh" "-c" "command -v perl"))) (testing/skip! "perl writes the log"))
   (let [mark (workloads/mark)]

@@ -156,6 +156,6 @@
               (is (= [] (workloads/orphans lan mark services [] netns)) "Nothing is left."))
             (finally (workloads/kill-all! mark))))))))
 
-(deftest ^{:slow true :timeout 400} twenty-kills (kills 20))
+(deftest ^{:slow true :timeout 400 :jdk :floor} twenty-kills (kills 20))
 
 (deftest ^{:long true :timeout 3000} two-hundred-kills (kills 200))

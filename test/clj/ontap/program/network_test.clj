@@ -140,7 +140,7 @@
   [pid]
   (sort (map second (re-seq #"inet6 (\S+) scope" (inside pid "addr" "show" "eth0")))))
 
-(deftest ^{:timeout 180} stable-addresses
+(deftest ^{:timeout 180 :jdk :floor} stable-addresses
   (lan/needs-root!)
   (lan/with-lan [lan]
     (router/with-router [lan "fd77:1::/64"]

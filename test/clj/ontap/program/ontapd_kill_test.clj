@@ -142,8 +142,8 @@
   (is (empty? (.listFiles (io/file (ontapd/path lan "leases")))) "No FIFO is left.")
   (is (= 0 (borrowers/mounts lan)) "No mount is left."))
 
-(defn- kill-again-and-again! [{:keys [chance daemon visits stop?] :as t} n signal seed]
-  (doseq [turn (range 1 (inc (long n)))
+(defn- kill-again-and-again! [{:keys [chance daemon visits stop?] :as t} signals seed]
+  (doseq [[turn signal] (map vector (rest (range)) signals)
           :let [moment (if (zero? (mod turn 4)) :taking-up :under-load)]]
     (testing (str "SIG" signal " " turn ", " moment ", seed " seed)
       (swap! daemon #((moments moment) t % signal))
@@ -154,7 +154,9 @@
   (is (= [] (take 3 (mapcat deref visits))) "No client met what it should not.")
   (testing "in the end" (settle! t)))
 
-(defn- kills [n signal]
+(defn- kills
+  "Ends ontapd by one of the `signals` after the other."
+  [signals]
   (lan/needs-root!)
   (uml/build-program!)
   (let [seed (or (some-> (System/getenv "ONTAP_TEST_SEED") parse-long) (System/nanoTime))]
@@ -170,7 +172,7 @@
                       :daemon (atom (start))}
               visits (mapv (fn [i] (client! t (Random. (+ seed i 1)))) (range clients-at-once))]
           (try
-            (kill-again-and-again! (assoc t :visits visits) n signal seed)
+            (kill-again-and-again! (assoc t :visits visits) signals seed)
             (finally
               (reset! (:stop? t) true)
               (run! #(deref % 60000 nil) visits)
@@ -178,8 +180,7 @@
               (ontapd/clean! lan @(:daemon t))
               (lan/end! heard "KILL"))))))))
 
-(deftest ^{:slow true :timeout 600 :jdk :floor} twenty-kills (kills 20 "KILL"))
+;; every third is an upgrade; both signals come at both moments
+(deftest ^{:slow true :timeout 600 :jdk :floor} kills-and-upgrades (kills (take 15 (cycle ["KILL" "KILL" "TERM"]))))
 
-(deftest ^{:slow true :timeout 300 :jdk :floor} upgrades (kills 6 "TERM"))
-
-(deftest ^{:long true :timeout 1200} fifty-kills (kills 50 "KILL"))
+(deftest ^{:long true :timeout 1200} fifty-kills (kills (repeat 50 "KILL")))
