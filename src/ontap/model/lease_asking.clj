@@ -24,7 +24,7 @@
 
 ;; --- asking
 
-(def ^:private unanswered "no DHCP server answers")
+(def ^:private unanswered "no DHCP server has answered yet; it goes on asking")
 
 (defn ask-for-offers "Sends a DISCOVER." [s]
   (cond-> (exchange/discover s)

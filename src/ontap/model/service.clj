@@ -153,7 +153,7 @@
    {:key :acd :expected "true or false" :read shape/flag :default nil}
    {:key :start-delay :expected "true or false" :read shape/flag :default nil}
    {:key :resolv-conf :expected nameservers/expected :read nameservers/resolv-conf :default nil}
-   {:key :address-timeout :expected "a duration" :read (quantity/duration 0) :default 20000}
+   {:key :address-timeout :expected "a duration" :read (quantity/duration 0) :default 30000}
    {:key :user :expected "the name of a user" :read (account "user" :user? :users) :default nil
     :missing ":user is required when root runs it; \"root\" has to be said"}
    {:key :groups :expected "a vector of names of groups" :default nil

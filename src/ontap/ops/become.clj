@@ -50,7 +50,7 @@
 
 (defn- await-address!
   "Waits, in the service's namespace, until its link has what it declares."
-  [{:service/keys [port address-timeout-ms] :as service} {:attachment/keys [index usable?]}]
+  [{:service/keys [port ipv4 address-timeout-ms] :as service} {:attachment/keys [index usable?] :as attachment}]
   (when-not usable?
     (with-open [rtnl (Rtnl/open)]
       (let [state  #(addressing/state service
@@ -64,7 +64,9 @@
                                (:refused answer) " is in use by another host on port " port)
                           {:kind :exit :status 111}))
           (nil? answer)
-          (note/line! :warning nil (addressing/missed-words service)))))))
+          (if-let [why (when (= :static (:method ipv4)) (provider/refusal attachment))]
+            (throw (ex-info (str "unable to start " (:service/name service) ": " why) {:kind :exit :status 111}))
+            (note/line! :warning nil (addressing/missed-words service))))))))
 
 (defn- without-dhcp
   "`service` as it can be run with nobody left to renew a lease: refused if the lease was

@@ -97,6 +97,17 @@
         (throw (ex-info (:refusal/says refused) {:reason ::refused :wait? (:refusal/wait? refused)})))
       (attachment service (assoc grant :grant/from :here) (:grant/lease grant)))))
 
+(defn refusal
+  "What whoever handed out the link of `attachment` says against its declared address: a
+  sentence, or nil. Blocks."
+  [{:attachment/keys [grant]}]
+  (let [{:grant/keys [lease from]} grant]
+    (when-let [path (:path from)]
+      (let [{:dhcp/keys [state says]} (some #(when (= (:lease/id lease) (:lease/id %)) %)
+                                            (try (client/leases path)
+                                                 (catch clojure.lang.ExceptionInfo _ nil)))]
+        (when (contains? #{:conflicted :refused} state) says)))))
+
 ;; --- which
 
 (defn- root?

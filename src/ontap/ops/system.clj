@@ -108,6 +108,7 @@
   (let [key (delay (secret/host-key (paths/state-dir env (paths/caller))))]
     {:begin-ipv4   #(begin-ipv4! (sup) @key %1 %2 %3)
      :end-ipv4     #(end-ipv4! (sup) %)
+     :refusal      provider/refusal
      :resolv-facts #(nameservers/facts (:nameservers (sup)) (:service/name %))
      :attach       #(provider/attach! env %1 %2 alloc)
      :remove       #(provider/remove! alloc %)

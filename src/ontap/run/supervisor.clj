@@ -26,13 +26,30 @@
 
 ;; --- effects
 
-(def ^:private timer-events {:address :address-late, :stop :stop-late, :retry :retry})
+(def ^:private timer-events {:stop :stop-late, :retry :retry})
+
+(defn- address-late!
+  "No address came in time. A link that ontapd gave may have none because another host has
+  the declared one: it is asked."
+  [sup name]
+  (let [{:keys [attachment]} (parts/handle sup name)
+        {:keys [service]} (parts/service sup name)]
+    (if (and (:attachment/grant attachment) (= :static (-> service :service/ipv4 :method)))
+      (work/submit! (:crew sup) (str "ask-" name)
+                    #((-> sup :kernel :refusal) attachment)
+                    (fn [{:keys [value]}]
+                      (if value
+                        (parts/tell! sup name :address-refused {:reason value})
+                        (parts/tell! sup name :address-late))))
+      (parts/tell! sup name :address-late))))
 
 (defn- timer! [sup name key at-ms]
   (let [timer (.at ^EventLoop (:loop sup) (* 1000000 (long at-ms))
                    (fn []
                      (vswap! (:handles sup) update-in [name :timers] dissoc key)
-                     (parts/tell! sup name (timer-events key))))]
+                     (if (= :address key)
+                       (address-late! sup name)
+                       (parts/tell! sup name (timer-events key)))))]
     (vswap! (:handles sup) assoc-in [name :timers key] timer)))
 
 (defn- cancel! [sup name key]
@@ -244,7 +261,8 @@
   attachment or nil; :of-name (fn [name]) -> what goes with it; :begin-ipv4 (fn [service attachment pid])
   and :end-ipv4 (fn [service]): from when to when its link has an IPv4 address of ours
   (`pid`: of a workload that runs already, or nil); :resolv-facts (fn [service]) -> what is
-  known of its nameservers}."
+  known of its nameservers; :refusal (fn [attachment]) -> what ontapd says against a declared
+  address, or nil; blocks}."
   [{:keys [^EventLoop loop crew-size] :as given}]
   (let [inotify (Inotify.)
         watches (volatile! {})

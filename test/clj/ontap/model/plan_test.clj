@@ -32,7 +32,7 @@
             [:secret {:stable-for "web"}]
             [:address {:family 4 :method :dhcp :acd true :start-delay true :release false}]
             [:address {:family 6 :method :slaac}]
-            [:wait {:for :address :timeout-ms 20000}]
+            [:wait {:for :address :timeout-ms 30000}]
             [:resolv-conf true]
             [:identity {:user "www" :groups nil :caps ["net_bind_service"] :no-new-privs true}]
             [:process {:env {} :dir "/" :umask 18 :limits {}}]
@@ -47,7 +47,7 @@
           "  the network namespace blue, a hostname namespace of its own; hostname db"
           "  link eth0, ipvlan (l2) on wlp3s0, alias db"
           "  IPv6 fd00::5/64, no gateway; IPv4 10.0.0.5/24 by way of 10.0.0.1, checked for conflicts"
-          "  waits for an address, 20 s at most"
+          "  waits for an address, 30 s at most"
           "  a resolv.conf of its own"
           "  user root, no further groups; all 41 capabilities; no_new_privs"
           "  in /srv; umask 077; limits core 0 (at most infinity), nofile 1024; variables LANG"
@@ -61,7 +61,7 @@
           "  a network and a hostname namespace of its own; hostname web"
           "  link eth0, ipvlan (l2) on wlp3s0, alias web"
           "  IPv6 by router advertisement with a stable address; IPv4 by DHCP, checked for conflicts"
-          "  waits for an address, 20 s at most"
+          "  waits for an address, 30 s at most"
           "  a resolv.conf of its own"
           "  user www, groups of www; capability net_bind_service; no_new_privs"
           "  runs darkhttpd /www --default-mimetype text/html \"a b\" \"\""

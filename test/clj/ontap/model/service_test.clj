@@ -23,7 +23,7 @@
                           :exec [\"darkhttpd\" \"/www\" \"--default-mimetype\" \"text/html\"]}")]
     (is (= #:service{:name "arroyocc" :port "wlp3s0" :type "ipvlan" :mode "l2" :queues nil :link "eth0" :netns true :uts true
                      :hostname "arroyocc" :ipv4 {:method :dhcp} :ipv6 {:method :slaac} :release false :acd true
-                     :start-delay true :resolv-conf true :address-timeout-ms 20000 :user "www" :groups nil :caps ["net_bind_service"]
+                     :start-delay true :resolv-conf true :address-timeout-ms 30000 :user "www" :groups nil :caps ["net_bind_service"]
                      :exec ["darkhttpd" "/www" "--default-mimetype" "text/html"] :env {} :dir "/" :umask 18 :limits {}
                      :requires [] :ready nil
                      :restart {:policy :always :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}
@@ -44,7 +44,7 @@
     {:mode "l3" :ipv6 :none :ipv4 "10.0.0.5/24" :acd false} #:service{:acd false}
     {:type "macvlan" :mode "private"}  #:service{:ipv6 {:method :slaac}}
     {:type "ipvtap"}                   #:service{:type "ipvtap" :mode "l2" :queues 1 :link nil :netns true :hostname "web"
-                                                 :ipv4 {:method :none} :ipv6 {:method :none} :address-timeout-ms 20000
+                                                 :ipv4 {:method :none} :ipv6 {:method :none} :address-timeout-ms 30000
                                                  :release false :acd false :start-delay false :resolv-conf false}
     {:type "ipvtap" :mode "l3"}        #:service{:mode "l3" :queues 1}
     {:type "macvtap" :queues 4}        #:service{:type "macvtap" :mode "bridge" :queues 4 :link nil}

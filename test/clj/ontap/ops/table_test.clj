@@ -33,8 +33,8 @@
     nil []
     (assoc bound :dhcp/left-s :infinite) ["  ipv4       10.0.0.5/24 by DHCP from 10.0.0.1, bound, for ever"]
     (assoc bound :dhcp/state :rebinding :dhcp/left-s 12) ["  ipv4       10.0.0.5/24 by DHCP from 10.0.0.1, rebinding, 12 s left"]
-    #:dhcp{:state :selecting :method :dhcp :says "no DHCP server answers"}
-    ["  ipv4       none yet, by DHCP, selecting: waits for an offer" "             no DHCP server answers"]
+    #:dhcp{:state :selecting :method :dhcp :says "no DHCP server has answered yet; it goes on asking"}
+    ["  ipv4       none yet, by DHCP, selecting: waits for an offer" "             no DHCP server has answered yet; it goes on asking"]
     #:dhcp{:state :bound :method :static :ip "10.0.0.9" :prefix 16 :left-s :infinite} ["  ipv4       10.0.0.9/16, as declared, bound"]
     #:dhcp{:state :requesting :method :dhcp :ip "10.0.0.5" :prefix nil :server "10.0.0.1"}
     ["  ipv4       10.0.0.5 by DHCP from 10.0.0.1, requesting: waits for the server whose offer it took"]
