@@ -180,7 +180,7 @@
             (play s [50000 [:carrier false] {:bound []}]
                   [51000 [:carrier true] {:bound [[:announce "10.0.0.5"]]}]
                   [53000 [:tick] {:bound [[:announce "10.0.0.5"]]}]))
-          (play s [50000 [:stop {:release? true}] {:stopped [[:remove "10.0.0.5" 24]]}]))))
+          (play s [50000 [:stop {:release? true}] {:stopped [[:save "10.0.0.5"] [:remove "10.0.0.5" 24]]}]))))
     (testing "of others are refused, in a sentence, once"
       (let [[s fx] (lease/step s [:arp (reply)] 500)]
         (is (= {:conflicted [[:event :refused]]} {(:dhcp/state s) (briefly fx)}))

@@ -185,3 +185,24 @@
           (finally
             (some->> @daemon (ontapd/clean! lan))
             (run! dhcp/stop! (concat @servers (map :witness sides)))))))))
+
+(deftest ^{:long true :jdk :floor :timeout 240} dnsmasq-s-shortest-lease-ends
+  (lan/needs-root!)
+  (dhcp/needs-python!)
+  (dhcp/needs! "dnsmasq")
+  (lan/with-lan [lan]
+    (dhcp/with-networks [[network] lan [1]]
+      (let [witness (dhcp/scripted network :peer "watch")
+            server  (dhcp/serve network "dnsmasq" {:lease 120})]
+        (try
+          (ontapd/with-ontapd [daemon lan {} (:port network)]
+            (let [{:keys [pid]} (dhcp/client! lan network "www")
+                  ip (dhcp/await-address pid)]
+              (dhcp/stop! server)
+              (dhcp/await-no-address pid ip 140)
+              (let [gone  (now-ms)
+                    acked (last (dhcp/packets witness #(dhcp/dhcp? % "ack" "yiaddr" ip)))]
+                (is (<= 119000 (- gone (long (acked "t"))) 121500) "At the end of the lease, to the second.")
+                (is (= {} (dhcp/addresses pid))))))
+          (finally
+            (run! dhcp/stop! [server witness])))))))
