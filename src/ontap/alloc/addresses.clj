@@ -32,7 +32,7 @@
                   ;; no name of a lease has a =
                   :book-name (if host? (str "host=" link) name)
                   :title (or name (when host? link) (str "lease " id))
-                  :port port :link link :hwaddr hwaddr :client-id (client-id lease) :place place
+                  :port port :hwaddr hwaddr :client-id (client-id lease) :place place
                   :nsid nsid :ipv4 ipv4 :acd? acd? :start-delay? start-delay?
                   :parents-hwaddr? (= "ipvlan" (network/families type))
                   :configured (when found-again? (configured place)) :way-in way-in})))

@@ -24,6 +24,14 @@
   [{:keys [followed]} id]
   (some-> (get-in @followed [id :state]) mirror/addresses))
 
+(defn holder
+  "The title of the lease whose guest has address `ip` on `port`, or nil."
+  [{:keys [followed]} port ip]
+  (some (fn [[id {:keys [lease state]}]]
+          (when (and (= port (:lease/port lease)) (some #{ip} (mirror/addresses state)))
+            (or (:lease/name lease) (str "lease " id))))
+        @followed))
+
 (declare give!)
 
 (defn- timer! [{:keys [^EventLoop loop followed] :as alloc} id at-ms]

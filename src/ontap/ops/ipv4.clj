@@ -87,12 +87,12 @@
 (defn begin-service!
   "Gives the link of `service` its IPv4 address from now on, unless whoever handed the link
   out does. `pid`: that of its workload, when it runs already."
-  [engine host-key {:service/keys [name port type link ipv4 acd start-delay] :as service}
+  [engine host-key {:service/keys [name port type ipv4 acd start-delay] :as service}
    {:attachment/keys [grant hwaddr nsid index] :as attachment} pid]
   (when (and index (nil? grant) (wants? ipv4))
     (let [place (place service attachment pid)]
       (dhcp/begin! engine name
-                   {:name name :book-name name :title name :port port :link link :hwaddr hwaddr
+                   {:name name :book-name name :title name :port port :hwaddr hwaddr
                     :client-id (client-id host-key name) :place place :nsid nsid
                     :ipv4 ipv4 :acd? acd :start-delay? start-delay
                     :parents-hwaddr? (= "ipvlan" (network/families type))

@@ -60,6 +60,8 @@
                  {:loop loop
                   :changed #(addresses/resolv-changed! (alloc) (allocation/lease @(:state (alloc)) %))})]
     {:dhcp           (ipv4/engine {:loop loop :env env :note note :submit submit
+                                   ;; guests share the hardware address of their port
+                                   :others #(mirrored/holder (alloc) %1 %2)
                                    :told (fn [id kind data]
                                            (when (= :terms kind) (nameservers/terms! servers id data)))})
      :nameservers    servers
