@@ -17,6 +17,7 @@
   `ontap.kernel.ipv4`; it blocks and is called in a fresh thread."
   (:require [clojure.string :as str]
             [ontap.alloc.dhcp-book :as book]
+            [ontap.alloc.index :as index]
             [ontap.alloc.listening :as listening]
             [ontap.model.lease :as lease])
   (:import (ontap.sys Clock EventLoop Fd SysException)))
@@ -43,23 +44,13 @@
           :xids    (volatile! {})    ; [port xid] -> key
           :watched (volatile! {})    ; [port ip] -> #{key}
           :claims  (volatile! {})    ; [port ip] -> #{key}
+          :declared (volatile! {})   ; key -> {:title :port :ipv4} of addresses that others set
           :jobs    (volatile! [])
           :busy?   (volatile! false)}))
 
 (defn- client [{:keys [clients]} key] (get @clients key))
 
 ;; --- who is meant
-
-(defn- without [index at key]
-  (let [left (disj (get index at #{}) key)]
-    (if (empty? left) (dissoc index at) (assoc index at left))))
-
-(defn- moved
-  "`index` after the addresses of `key` on `port` are `after` instead of `before`."
-  [index port key before after]
-  (as-> index index
-    (reduce #(without %1 [port %2] key) index (remove after before))
-    (reduce #(update %1 [port %2] (fnil conj #{}) key) index (remove before after))))
 
 (defn- claim-set [state] (if-let [ip (some-> state lease/claim)] #{ip} #{}))
 
@@ -79,12 +70,19 @@
         [saw sees] (map #(or (some-> % lease/watched) #{}) [before after])]
     (when (not= old new)
       (vswap! xids #(cond-> (dissoc % [port old]) new (assoc [port new] key))))
-    (vswap! claims moved port key (claim-set before) (claim-set after))
+    (vswap! claims index/moved port key (claim-set before) (claim-set after))
     (when (not= saw sees)
-      (vswap! watched moved port key saw sees)
+      (vswap! watched index/moved port key saw sees)
       (refilter! engine port))))
 
 (defn- uses? [engine key ip] (= ip (some-> (client engine key) :state lease/in-use)))
+
+(defn- declared-by
+  "Whom address `ip` of `port` was declared for, but for `key`, in a person's words; or nil."
+  [{:keys [declared]} port key ip]
+  (some (fn [[other {:keys [title ipv4] at :port}]]
+          (when (and (not= key other) (= port at) (= ip (:ip ipv4))) title))
+        @declared))
 
 (defn- sibling
   "Who else than `key` has address `ip` on `port`, in a person's words; nil for nobody. `used?`: on
@@ -93,7 +91,7 @@
   (when ip
     (if-let [other (first (filter #(or (not used?) (uses? engine % ip)) (disj (get @claims [port ip] #{}) key)))]
       (:title (client engine other))
-      (others port ip))))
+      (or (declared-by engine port key ip) (others port ip)))))
 
 ;; --- effects
 
@@ -303,7 +301,8 @@
 (defn end!
   "The link `key` is about to go, or has gone: lets go of its address, which the server
   is told of with `release?`. None is fine."
-  [{:keys [^EventLoop loop clients] :as engine} key release?]
+  [{:keys [^EventLoop loop clients declared] :as engine} key release?]
+  (vswap! declared dissoc key)
   (when-let [{:keys [port]} (client engine key)]
     (doseq [[kind :as effect] (step! engine key [:stop {:release? (boolean release?)}])
             ;; the address goes with its link
@@ -315,6 +314,12 @@
       (reindex! engine port key state nil))
     (vswap! clients dissoc key)
     (when (empty? (on-port engine port)) (close-port! engine port))))
+
+(defn declare!
+  "The link `key` has the address of `ipv4`, as declared, without any look for conflicts: no
+  other link is to get it, until `end!`."
+  [{:keys [declared]} key link]
+  (vswap! declared assoc key (select-keys link [:title :port :ipv4])))
 
 (def ^:private way-in-ms
   "For how long at most a link's namespace is kept open. Once it has an address, and with
@@ -368,11 +373,14 @@
   "What a person may want to know of the link `key`: `summary` of `ontap.model.lease` with
   :dhcp/event {:kind :ip :says :ago-ms}, what happened last; nil for a link
   that is not served here."
-  [engine key]
-  (when-let [{:keys [state event]} (client engine key)]
+  [{:keys [declared] :as engine} key]
+  (if-let [{:keys [state event]} (client engine key)]
     (cond-> (lease/summary state (now-ms))
       event (assoc :dhcp/event (-> (dissoc event :at-ms)
-                                   (assoc :ago-ms (- (now-ms) (long (:at-ms event)))))))))
+                                   (assoc :ago-ms (- (now-ms) (long (:at-ms event)))))))
+    (when-let [{:keys [ipv4]} (get @declared key)]
+      {:dhcp/method :static :dhcp/state :bound :dhcp/ip (:ip ipv4) :dhcp/prefix (:prefix ipv4)
+       :dhcp/server nil :dhcp/left-s nil :dhcp/says nil})))
 
 (defn close!
   "Lets go of what is held; addresses and leases live on."

@@ -62,13 +62,13 @@
 
 (defn set-up!
   "Sets link `index` up. A macvlan link whose hardware address is still that of another on its
-  port, which is about to go, gets `other-hwaddr` (6 bytes, or nil) instead."
-  [^Rtnl inside index ^bytes other-hwaddr]
+  port, which is about to go, gets that of `other-hwaddr` ((fn []) -> 6 bytes, or nil) instead."
+  [^Rtnl inside index other-hwaddr]
   (try
     (.setUp inside (int index))
     (catch SysException e
       (when-not (and other-hwaddr (contains? #{Errno/EBUSY Errno/EADDRINUSE} (.errno e))) (throw e))
-      (.setHwaddr inside (int index) other-hwaddr)
+      (.setHwaddr inside (int index) (other-hwaddr))
       (.setUp inside (int index)))))
 
 (defn sysctl!

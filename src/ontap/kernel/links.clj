@@ -55,10 +55,14 @@
                           :hwaddr (when (= "macvlan" type) hwaddr)})
       nil)))
 
-(defn- static-address!
-  "IPv4 addresses are not set here: whoever sets them looks for conflicts first."
-  [^Rtnl inside index {:service/keys [port] {:keys [method prefix] address :ip} :service/ipv6}]
-  (when (= :static method)
+(defn- declared
+  "The addresses of `service` that are set here: not an IPv4 address that whoever sets it looks
+  for conflicts about first, or that belongs to whoever gave the link."
+  [{:service/keys [ipv4 ipv6 acd]} given?]
+  (filter #(= :static (:method %)) (if (or acd given?) [ipv6] [ipv4 ipv6])))
+
+(defn- static-addresses! [^Rtnl inside index {:service/keys [port]} addresses]
+  (doseq [{:keys [prefix] address :ip} addresses]
     (try
       (.addAddress inside (int index) (ip address) (int prefix) 0)
       (catch SysException e
@@ -66,8 +70,8 @@
                  (refused :kernel (str "address " address " is in use by another link of port " port))
                  e))))))
 
-(defn- gateway! [^Rtnl inside index {{:keys [gateway]} :service/ipv6}]
-  (when gateway
+(defn- gateways! [^Rtnl inside index addresses]
+  (doseq [{:keys [gateway]} addresses :when gateway]
     (.addRoute inside nil 0 (ip gateway) (int index))))
 
 (defn- loopback! [^Rtnl inside]
@@ -82,13 +86,13 @@
 (defn- configure!
   "Settles the new link `index` of `service` in the calling thread's namespace, and
   sets it up."
-  [^Rtnl inside index {:service/keys [name link netns] :as service} {:keys [secret other-hwaddr]}]
+  [^Rtnl inside index {:service/keys [name link netns] :as service} {:keys [secret other-hwaddr]} addresses]
   (.setAlias inside (int index) name)
   (create/ipv6! link (:service/ipv6 service) secret)
-  (static-address! inside index service)
+  (static-addresses! inside index service addresses)
   (when (true? netns) (loopback! inside))
   (create/set-up! inside index other-hwaddr)
-  (gateway! inside index service))
+  (gateways! inside index addresses))
 
 (defn- close-grant! [{:attachment/keys [grant]}]
   (run! #(.close ^Fd %) (cond-> (vec (:grant/queues grant))
@@ -102,9 +106,10 @@
           made  (.link inside ^String link)
           index (.index made)]
       (try
-        ;; the id first: a router's word on nameservers comes once, when the link is up
+        (configure! inside index service of-name (declared service (some? (:attachment/grant given))))
+        ;; the id first: what changes after the addresses are read is heard. Before that there
+        ;; is nothing to hear: a router is asked once the link-local address is checked, 1 s later
         (let [nsid      (when net (.ensureNsid host ^Fd net))
-              _         (configure! inside index service of-name)
               addresses (into [] (comp (map #(assoc (events/address %) :ns/id nsid))
                                        (filter #(= index (:link/index %))))
                               (.addresses inside))]
@@ -145,7 +150,7 @@
 (defn attach!
   "Makes the namespaces and the link of `service` and leaves the calling thread in
   them. `of-name` is what goes with its name: :secret, 16 bytes (RFC 7217); :hwaddr, 6 bytes
-  for a macvlan link, and :other-hwaddr for when that is still in use. Blocks for the kernel.
+  for a macvlan link, and :other-hwaddr (fn []) for when that is still in use. Blocks for the kernel.
 
   `provide`: nil to make the link ourselves, or (fn [service net]) that has it made
   by whoever hands out links (`net`: an Fd of the namespace it is for, nil for the host's

@@ -84,9 +84,10 @@
         (assoc service :service/ipv4 {:method :none}))))
 
 (defn- settle-ipv4!
-  "Sets the declared IPv4 address, unless whoever handed the link out does."
-  [{:service/keys [name ipv4] :as service} env key {:attachment/keys [grant] :as attachment}]
-  (when (and (nil? grant) (= :static (:method ipv4)))
+  "Sets the declared IPv4 address after a look for conflicts, unless whoever handed the link
+  out does."
+  [{:service/keys [name ipv4 acd] :as service} env key {:attachment/keys [grant] :as attachment}]
+  (when (and (nil? grant) acd (= :static (:method ipv4)))
     (when-let [why (ipv4/settle-alone! service env key attachment)]
       (throw (ex-info (str "unable to start " name ": " why) {:kind :exit :status 111})))))
 

@@ -89,7 +89,14 @@
   out does. `pid`: that of its workload, when it runs already."
   [engine host-key {:service/keys [name port type ipv4 acd start-delay] :as service}
    {:attachment/keys [grant hwaddr nsid index] :as attachment} pid]
-  (when (and index (nil? grant) (wants? ipv4))
+  (cond
+    (not (and index (nil? grant) (wants? ipv4))) nil
+
+    ;; set with the link
+    (and (= :static (:method ipv4)) (not acd))
+    (dhcp/declare! engine name {:title name :port port :ipv4 ipv4})
+
+    :else
     (let [place (place service attachment pid)]
       (dhcp/begin! engine name
                    {:name name :book-name name :title name :port port :hwaddr hwaddr

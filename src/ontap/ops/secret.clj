@@ -80,10 +80,10 @@
 (defn of-name
   "What goes with the name of a link: :secret of `stable-secret`; :hwaddr, for macvlan, another
   than that of a guest of the same name, whose link may be about to end on the same port; and
-  :other-hwaddr by chance, for when a link that is about to end still has that."
+  :other-hwaddr (fn []) by chance, for when a link that is about to end still has that."
   [host-key name]
   {:secret (stable-secret host-key name) :hwaddr (hwaddr host-key (str name " macvlan"))
-   :other-hwaddr (hwaddr host-key nil)})
+   :other-hwaddr #(hwaddr host-key nil)})
 
 (defn duid
   "The 16 bytes, in hex, by which DHCP servers know this machine (RFC 6355: a UUID that lasts)."

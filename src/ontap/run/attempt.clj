@@ -131,7 +131,8 @@
   (let [name     (:service/name service)
         promised (readiness/promise! paths service)
         granted  (granted/promised (:attachment/grant attachment) (keys (:fds promised)))
-        cover    (resolv/cover-of service (resolv-watch/given sup service attachment))
+        known    (resolv-watch/given sup service attachment)
+        cover    (resolv/cover-of service known)
         fds      (open-all paths service identity (merge (:fds promised) (:fds granted)))
         cgroup   (when base
                    (cgroup/make! base (str name "-" (Io/getpid) "-" (:sup/generation s))))
@@ -166,7 +167,7 @@
                                               (parts/note! sup :warning name
                                                            (str "unable to write its pid down: "
                                                                 (ex-message e))))))})
-          (assoc :cgroup cgroup))
+          (assoc :cgroup cgroup :known known))
       (catch Throwable t
         (when cgroup (cgroup/remove! cgroup))
         (throw t))
@@ -187,7 +188,7 @@
        (close-namespaces! sup name)
        (if error
          (parts/tell! sup name :launch-failed (failure error))
-         (let [{:keys [pid ticks cgroup]} value]
+         (let [{:keys [pid ticks cgroup known]} value]
            (parts/hold! sup name :pid pid :ticks ticks :cgroup cgroup
                         :since-epoch-ms (System/currentTimeMillis))
            (if-let [pidfd (try (PidFd/open (int pid))
@@ -196,7 +197,8 @@
                                  (parts/tell! sup name :launch-failed (failure e))))]
              (do
                (follow! sup name pidfd true)
-               ;; what was learnt while it was being launched
-               (resolv-watch/told! sup name)
+               ;; of nameservers something was learnt while it was being launched
+               (when (not= known (resolv-watch/given sup service (:attachment (parts/handle sup name))))
+                 (resolv-watch/told! sup name))
                (parts/tell! sup name :launched {:pid pid})
                (log-watch/watch! sup service)))))))))

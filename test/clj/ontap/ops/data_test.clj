@@ -40,7 +40,7 @@
 (defn- sup
   "As much of a supervisor as tells of one service that runs."
   [paths attachment inventory]
-  {:ipv4      {:clients (volatile! {})}
+  {:ipv4      {:clients (volatile! {}) :declared (volatile! {})}
    :world     (volatile! {:world/services {"web" (assoc (supervision/record web (parts/now-ms))
                                                         :sup/state :ready :sup/pid 7)}
                           :world/ports #{"up0"} :world/leaving {}})
