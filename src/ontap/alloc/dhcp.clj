@@ -167,7 +167,9 @@
 
 (defn- happened! [{:keys [clients told] :as engine} key kind data]
   (explain! engine key kind)
-  (vswap! clients assoc-in [key :event] (assoc data :kind kind :at-ms (now-ms)))
+  ;; whoever was told of an earlier effect may have ended it
+  (when (client engine key)
+    (vswap! clients assoc-in [key :event] (assoc data :kind kind :at-ms (now-ms))))
   (told key kind data))
 
 (defn- perform! [{:keys [kernel note told] dir :book :as engine} key [effect a b]]

@@ -9,7 +9,8 @@
             [ontap.ops.status :as status]
             [ontap.run.paths :as paths])
   (:import (java.io File)
-           (java.nio.file Files Path)))
+           (java.nio.file Files Path)
+           (java.util.concurrent ExecutionException FutureTask)))
 
 (set! *warn-on-reflection* true)
 
@@ -17,12 +18,27 @@
 
 (defn- layout [env] (paths/layout (paths/runtime-dir env (paths/caller))))
 
+(defn- ahead
+  "A function that gives what `f` gives; for its first call `f` is at work from now on, in a
+  thread of its own."
+  [f]
+  (let [task  (FutureTask. ^Callable f)
+        first (volatile! task)]
+    (doto (Thread. task "ontap-read") (.setDaemon true) (.start))
+    (fn []
+      (if-let [^FutureTask task @first]
+        (do (vreset! first nil)
+            (try (.get task)
+                 (catch ExecutionException e (throw (.getCause e)))))
+        (f)))))
+
 (defn up
   "Runs the services of a file until it is told to stop. Blocks."
   [{:keys [arguments env]}]
-  (let [file (first arguments)]
-    ((requiring-resolve 'ontap.ops.system/up!)
-     {:declared #(declared/read-file file) :env env})))
+  (let [file     (first arguments)
+        ;; read while the program loads: a machine has two cores
+        declared (ahead #(declared/read-file file))]
+    ((requiring-resolve 'ontap.ops.system/up!) {:declared declared :env env})))
 
 (defn exec
   "Becomes one service of a file: returns only by throwing."

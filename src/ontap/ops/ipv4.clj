@@ -16,8 +16,7 @@
             [ontap.ops.secret :as secret]
             [ontap.run.paths :as paths]
             [ontap.run.work :as work])
-  (:import (java.security SecureRandom)
-           (ontap.rtnl Link Rtnl)
+  (:import (ontap.rtnl Link Rtnl)
            (ontap.sys Clock Io Namespaces NsThread Procs)))
 
 (set! *warn-on-reflection* true)
@@ -56,11 +55,10 @@
   "An engine (`ontap.alloc.dhcp`) on :loop that keeps its leases below the state folder of
   :env; :note, :submit, :told and :others are those of `dhcp/engine`."
   [{:keys [env] :as given}]
-  (let [dir    (state-dir env)
-        random (SecureRandom.)]
+  (let [dir (state-dir env)]
     (paths/make-dir! dir 0700)
     (dhcp/engine (merge (select-keys given [:loop :note :submit :told :others])
-                        {:book dir :boot-id (Procs/bootId) :random #(.nextLong random) :kernel (kernel)}))))
+                        {:book dir :boot-id (Procs/bootId) :random secret/random-number :kernel (kernel)}))))
 
 (defn client-id
   "The client identifier of `name` on this machine (RFC 4361), hex."

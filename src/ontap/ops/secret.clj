@@ -5,6 +5,7 @@
   not have the key can tell it beforehand."
   (:require [ontap.run.paths :as paths])
   (:import (java.io File)
+           (java.nio ByteBuffer)
            (java.nio.charset StandardCharsets)
            (java.nio.file Files)
            (java.security MessageDigest)
@@ -22,6 +23,11 @@
         (when (< at n)
           (recur (+ at (long (Io/read fd buffer at (- n at)))))))
       buffer)))
+
+(defn random-number
+  "Any long, by chance."
+  []
+  (.getLong (ByteBuffer/wrap (random-bytes 8))))
 
 (defn host-key
   "The 32 bytes of the host key in folder `dir`, made when there is none. Throws

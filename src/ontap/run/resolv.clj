@@ -25,17 +25,20 @@
   (try (String. (Files/readAllBytes (at path)) StandardCharsets/ISO_8859_1)
        (catch IOException _ nil)))
 
-(def ^:private last-read "[the two texts, the nameservers they have]: a hundred services start at once." (atom nil))
+(def ^:private last-read "[when, the two texts, the nameservers they have]: a hundred services start at once." (atom nil))
+
+(def ^:private fresh-ns "What was read so shortly ago is not read again." 200000000)
 
 (defn host-servers
   "The nameservers of this machine that can be asked from elsewhere, read now."
   []
-  (let [texts [(text-of etc) (when (Io/stat behind-the-stub) (text-of behind-the-stub))]
-        [known servers] @last-read]
-    (if (= known texts)
+  (let [now (System/nanoTime)
+        [at known servers] @last-read]
+    (if (and at (< (- now (long at)) (long fresh-ns)))
       servers
-      (let [servers (apply model/host-servers texts)]
-        (reset! last-read [texts servers])
+      (let [texts   [(text-of etc) (when (Io/stat behind-the-stub) (text-of behind-the-stub))]
+            servers (if (= known texts) servers (apply model/host-servers texts))]
+        (reset! last-read [now texts servers])
         servers))))
 
 ;; --- the files
@@ -223,6 +226,7 @@
                 (when (contains? names (.name e))
                   ;; it may be a link to elsewhere now; a folder is not watched twice
                   (follow-host! inotify watches then)
+                  (reset! last-read nil)
                   (then))))
       ;; not there, or the limit of watches is reached
       (catch SysException _ nil))))
