@@ -110,20 +110,21 @@
         ;; the id first: what changes after the addresses are read is heard. Before that there
         ;; is nothing to hear: a router is asked once the link-local address is checked, 1 s later
         (let [nsid      (when net (.ensureNsid host ^Fd net))
+              id        (when net (ns-id net))
               addresses (into [] (comp (map #(assoc (events/address %) :ns/id nsid))
                                        (filter #(= index (:link/index %))))
                               (.addresses inside))]
           (merge given
                  {:attachment/net       net
                   :attachment/uts       uts
-                  :attachment/netns     (when (true? netns) (ns-id net))
+                  :attachment/netns     (when (true? netns) id)
                   :attachment/netns-id  (when (true? netns) nsid)
                   :attachment/nsid      nsid
                   :attachment/index     index
                   :attachment/link      link
                   :attachment/kind      type
                   :attachment/hwaddr    (.hwaddrText made)
-                  :attachment/link-netns (when net (ns-id net))
+                  :attachment/link-netns id
                   :attachment/addresses addresses
                   :attachment/usable?   (= :usable (addressing/state service addresses))}))
         (catch Throwable t

@@ -88,8 +88,11 @@
   than that of a guest of the same name, whose link may be about to end on the same port; and
   :other-hwaddr (fn []) by chance, for when a link that is about to end still has that."
   [host-key name]
-  {:secret (stable-secret host-key name) :hwaddr (hwaddr host-key (str name " macvlan"))
-   :other-hwaddr #(hwaddr host-key nil)})
+  (let [bytes (keyed host-key "ontap stable-secret 1" name)]
+    {:secret       (Arrays/copyOf bytes 16)
+     ;; the other bytes of the same hash: they tell nothing of the first, and cost nothing
+     :hwaddr       (individual (Arrays/copyOfRange bytes 16 22))
+     :other-hwaddr #(hwaddr host-key nil)}))
 
 (defn duid
   "The 16 bytes, in hex, by which DHCP servers know this machine (RFC 6355: a UUID that lasts)."
