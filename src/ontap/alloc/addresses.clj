@@ -20,7 +20,7 @@
 (defn- place [{:lease/keys [netns index name type pid]}]
   {:place/netns netns :place/index index :place/alias name :place/kind type :place/pid pid})
 
-(defn- wants? [{:lease/keys [ipv4]}] (contains? #{:dhcp :static} (:method ipv4)))
+(defn- wants? [{:lease/keys [ipv4]}] (dhcp/settles? ipv4))
 
 (defn- begin! [{:keys [dhcp client-id host-name configured]}
                {:lease/keys [id name held port link hwaddr nsid type ipv4 acd? start-delay?] :as lease}

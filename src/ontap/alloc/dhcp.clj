@@ -300,6 +300,11 @@
   [name port]
   (when name (str/replace (str name "@" port) #"[/\s\p{Cntrl}]" "_")))
 
+(defn settles?
+  "Is the address of a declaration's :ipv4 ours to settle?"
+  [ipv4]
+  (contains? #{:dhcp :static} (:method ipv4)))
+
 (defn end!
   "The link `key` is about to go, or has gone: lets go of its address, which the server
   is told of with `release?`. None is fine."
@@ -338,7 +343,7 @@
   [{:keys [^EventLoop loop clients random] dir :book :as engine} key
    {:keys [name book-name port hwaddr client-id ipv4 acd? start-delay? configured way-in] :as link}]
   (end! engine key false)
-  (when (contains? #{:dhcp :static} (:method ipv4))
+  (when (settles? ipv4)
     (when-not (get-in @(:ports engine) [port :fd])
       (open-port! engine port)
       (vswap! (:ports engine) update port #(or % {:fd nil})))

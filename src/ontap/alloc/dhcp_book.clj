@@ -11,13 +11,13 @@
             [ontap.model.text :as text])
   (:import (java.io File)
            (java.nio.charset StandardCharsets)
-           (java.nio.file Files NoSuchFileException)
+           (java.nio.file Files)
            (ontap.sys Io)))
 
 (set! *warn-on-reflection* true)
 
 (defn- path
-  "The file of `entry`, a name and a port: neither holds a / or begins with a dot that matters here."
+  "The file of `entry`, which has no / in it."
   ^String [dir entry]
   (str dir "/" entry ".edn"))
 
@@ -39,8 +39,7 @@
     (let [{:kept/keys [v lease] :as written} (edn/read-string (Files/readString (.toPath (File. (path dir entry)))))]
       (when (and (= 1 v) (map? lease))
         (machine/rebase lease (moved-by written boot-id boot-ms epoch-ms))))
-    (catch NoSuchFileException _ nil)
-    ;; damaged: the server will tell again
+    ;; not there, or damaged: the server will tell again
     (catch Exception _ nil)))
 
 (defn write!

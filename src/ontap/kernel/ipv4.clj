@@ -11,7 +11,8 @@
   (:require [ontap.kernel.create :as create]
             [ontap.kernel.dwellers :as dwellers]
             [ontap.kernel.events :as events]
-            [ontap.model.address :as address])
+            [ontap.model.address :as address]
+            [ontap.model.terms :as terms])
   (:import (java.net InetAddress)
            (ontap.rtnl Address Link Route Rtnl RtnlConstants)
            (ontap.sys Errno Fd Io Namespaces NsThread SysException)))
@@ -50,15 +51,6 @@
 
 ;; --- address
 
-(defn- broadcast
-  "The broadcast address of terms; the last of the network when none was given."
-  [{:dhcp/keys [ip prefix broadcast]}]
-  (or broadcast
-      (when (< prefix 31)
-        (let [n    (reduce #(+ (* 256 (long %1)) (long %2)) 0 (address/octets ip))
-              last (bit-or (long n) (dec (bit-shift-left 1 (- 32 (long prefix)))))]
-          (address/text (mapv #(bit-and 0xff (bit-shift-right last (long %))) [24 16 8 0]))))))
-
 (defn- seconds-left
   "Whole seconds until the lease ends, nil for ever. Rounded up: our own removal, which comes
   to the millisecond, is the one that counts; the kernel's is for when nobody of us lives."
@@ -66,9 +58,8 @@
   (when valid-until
     (quot (+ (- valid-until now) 999) 1000)))
 
-(defn- set-address! [^Rtnl inside index {:dhcp/keys [prefix] :as terms} left]
-  (let [address (:dhcp/ip terms)
-        brd     (broadcast terms)]
+(defn- set-address! [^Rtnl inside index {:dhcp/keys [prefix broadcast] address :dhcp/ip} left]
+  (let [brd (or broadcast (terms/broadcast-of address prefix))]
     ;; ipvlan refuses the same address a second time, on the same link too
     (doseq [^Address a (with-ip (addresses-at inside index 4) address)
             :when (not= prefix (.prefixLength a))]

@@ -21,26 +21,12 @@
             [ontap.model.lease-asking :as asking]
             [ontap.model.lease-course :as course]
             [ontap.model.lease-record :as record]
+            [ontap.model.lease-states :as lease-states]
             [ontap.model.terms :as terms]))
 
 (set! *warn-on-reflection* true)
 
-(def states
-  "Every state, with what it means for a person."
-  (array-map
-   :init       "is about to ask"
-   :selecting  "waits for an offer"
-   :requesting "waits for the server whose offer it took"
-   :rebooting  "asks whether the address it had is still its own"
-   :probing    "looks whether anybody else has the address"
-   :applying   "its address is being set"
-   :bound      "has its address"
-   :renewing   "has its address, asks its server for more time"
-   :rebinding  "has its address, asks any server for more time"
-   :conflicted "pauses, for another host has the address"
-   :refused    "pauses, for another link has the address"
-   :gone       "its link is gone"
-   :stopped    "was told to stop"))
+(def states "Every state, with what it means for a person." lease-states/states)
 
 (def events
   "Every event, with its arguments."

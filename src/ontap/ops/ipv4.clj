@@ -46,7 +46,7 @@
      :arp!       frames/arp!
      :carry-out! ipv4/carry-out-here!}))
 
-(defn state-dir
+(defn- state-dir
   "Where leases are kept."
   [env]
   (str (paths/state-dir env (paths/caller)) "/dhcp"))
@@ -65,19 +65,20 @@
   [host-key name]
   (client-id/of (client-id/duid (secret/duid host-key)) (client-id/iaid (secret/iaid host-key name))))
 
+(defn label-of
+  "The first label of a host's name, in lower case; nil when it is no DNS label."
+  [hostname]
+  (let [label (str/lower-case (first (str/split hostname #"\." 2)))]
+    (when (network/label? label) label)))
+
 (defn host-name
   "The machine's own name as a DNS label, or nil when it is none."
   []
-  (let [label (str/lower-case (first (str/split (Namespaces/hostname) #"\\." 2)))]
-    (when (network/label? label) label)))
-
-(def wants?
-  "Is the address of a declaration's :ipv4 ours to settle?"
-  (comp boolean #{:dhcp :static} :method))
+  (label-of (Namespaces/hostname)))
 
 ;; --- the services that make their links by themselves
 
-(defn place
+(defn- place
   "Where the link of `attachment` is; `pid`: a process that lives there, or nil."
   [{:service/keys [name type]} {:attachment/keys [link-netns index]} pid]
   {:place/netns link-netns :place/index index :place/alias name :place/kind type :place/pid pid})
@@ -88,7 +89,7 @@
   [engine host-key {:service/keys [name port type ipv4 acd start-delay] :as service}
    {:attachment/keys [grant hwaddr nsid index] :as attachment} pid]
   (cond
-    (not (and index (nil? grant) (wants? ipv4))) nil
+    (not (and index (nil? grant) (dhcp/settles? ipv4))) nil
 
     ;; set with the link
     (and (= :static (:method ipv4)) (not acd))

@@ -2,7 +2,7 @@
 (ns ontap.ops.status
   "What is true of each service now: as data, and as a table for a person. Pure."
   (:require [clojure.string :as str]
-            [ontap.model.lease :as lease]))
+            [ontap.model.lease-states :as lease-states]))
 
 (defn duration-text
   "Milliseconds in words: 4 s, 3 min, 2 h 5 min, 3 d."
@@ -28,7 +28,7 @@
 (defn- waits-text
   "What the IPv4 address is waited for, in words, until there is one; or nil."
   [{:dhcp/keys [state]}]
-  (when (contains? #{:init :selecting :requesting :rebooting :probing :applying} state) (lease/states state)))
+  (when (contains? #{:init :selecting :requesting :rebooting :probing :applying} state) (lease-states/states state)))
 
 (defn- waits-note [{:keys [state dhcp]}]
   (when (= :addressing state) (some->> (waits-text dhcp) (str "IPv4: "))))
