@@ -37,6 +37,10 @@
    "dnsmasq"
    "qemu-minimal"
    "execline"                           ;bin/runvm
+   "bind"                               ;named-checkzone
+   "bind:utils"                         ;dig, delv
+   "knot:tools"                         ;kdig
+   "dnsperf"
 
    ;; What the scripts are written in.
    "bash-minimal"
