@@ -2,9 +2,12 @@
 package ontap.netlink;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import ontap.sys.Errno;
 import ontap.sys.Fd;
+import ontap.sys.Io;
+import ontap.sys.PacketSocket;
 import ontap.sys.Sockets;
 import ontap.sys.SysException;
 
@@ -37,11 +40,35 @@ public final class Monitor implements AutoCloseable {
      */
     public record Batch(List<Message> messages, boolean overflow, boolean more) {}
 
-    /** How a monitor listens; groups are RTNLGRP_* numbers, a receive buffer of 0 means the usual one. */
-    public record Options(int protocol, boolean allNamespaces, int receiveBuffer, Dialect dialect) {
-        /** The usual buffer. */
+    /**
+     * How a monitor listens.
+     *
+     * @param receiveBuffer in bytes; 0 means the usual one
+     * @param filter a classic BPF program over each message (linux/filter.h, 8 bytes an instruction), which the kernel
+     *     asks before it queues one: what it drops neither wakes nor fills the buffer. Empty for all; not to be changed
+     */
+    public record Options(
+            int protocol, boolean allNamespaces, int receiveBuffer, Dialect dialect, byte[] filter) {
+        /** The usual buffer, and everything. */
         public Options(final int protocol, final boolean allNamespaces, final Dialect dialect) {
-            this(protocol, allNamespaces, 0, dialect);
+            this(protocol, allNamespaces, 0, dialect, new byte[0]);
+        }
+
+        // A record compares arrays by identity.
+
+        @Override
+        public boolean equals(final Object other) {
+            return other instanceof Options o
+                    && protocol == o.protocol
+                    && allNamespaces == o.allNamespaces
+                    && receiveBuffer == o.receiveBuffer
+                    && dialect == o.dialect
+                    && Arrays.equals(filter, o.filter);
+        }
+
+        @Override
+        public int hashCode() {
+            return protocol + receiveBuffer + Arrays.hashCode(filter);
         }
     }
 
@@ -61,6 +88,10 @@ public final class Monitor implements AutoCloseable {
             if (options.allNamespaces()) {
                 KernelTransport.option(fd, NetlinkConstants.NETLINK_LISTEN_ALL_NSID, 1);
             }
+            if (options.filter().length > 0) {
+                // SO_ATTACH_FILTER, the same for sockets of all families; before anything can come.
+                PacketSocket.refilter(fd, options.filter());
+            }
             for (final int group : groups) {
                 KernelTransport.option(fd, NetlinkConstants.NETLINK_ADD_MEMBERSHIP, group);
             }
@@ -69,6 +100,15 @@ public final class Monitor implements AutoCloseable {
             fd.close();
             throw e;
         }
+    }
+
+    /**
+     * Takes over a socket that {@link #open} made, in this program or in the one that executed this one: it listens to
+     * the same groups and namespaces, with the rights of whoever opened it. Closed with the monitor.
+     */
+    public static Monitor adopt(final Fd fd, final Dialect dialect) {
+        Io.nonBlocking(fd);
+        return new Monitor(fd, dialect);
     }
 
     /** Readable when there is something to receive; stays owned by the monitor. */

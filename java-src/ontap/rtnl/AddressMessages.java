@@ -18,6 +18,9 @@ final class AddressMessages {
     private static final int INDEX_AT = 4;
     /** struct ifa_cacheinfo: preferred, valid, created, updated u32. */
     private static final int CACHEINFO = 16;
+    private static final int UPDATED_AT = 12;
+    /** The kernel tells times in hundredths of a second. */
+    private static final int MILLIS = 10;
     private static final long FOREVER = 0xffffffffL;
 
     private AddressMessages() {}
@@ -83,6 +86,7 @@ final class AddressMessages {
         Integer proto = null;
         Long preferred = null;
         Long valid = null;
+        Long updated = null;
         Integer nsid = m.nsid();
         while (r.next()) {
             switch (r.type()) {
@@ -111,6 +115,7 @@ final class AddressMessages {
                         final byte[] times = r.bytes();
                         preferred = lifetime(times, 0);
                         valid = lifetime(times, 4);
+                        updated = (HostOrder.s32(times, UPDATED_AT) & FOREVER) * MILLIS;
                     }
                     break;
                 default:
@@ -126,7 +131,8 @@ final class AddressMessages {
         final int index = HostOrder.s32(p, INDEX_AT);
         final int scope = HostOrder.u8(p, 3);
         return new Address(
-                family, ip, HostOrder.u8(p, 1), index, flags, scope, broadcast, proto, preferred, valid, nsid);
+                family, ip, HostOrder.u8(p, 1), index, flags, scope, broadcast, proto, preferred, valid,
+                updated, nsid);
     }
 
     private static AttributeWriter header(final Address a) {

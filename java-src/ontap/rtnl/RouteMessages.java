@@ -30,11 +30,25 @@ final class RouteMessages {
         return b;
     }
 
-    /** Of one link and protocol; the kernel leaves the others out. */
-    static byte[] dump(final int index, final int family, final int protocol) {
+    /** Of one family and protocol; the kernel leaves the others out. */
+    static byte[] dumpOf(final int family, final int protocol) {
         final byte[] b = dump(family);
         b[5] = (byte) protocol;
-        return new AttributeWriter(b).s32(RtnlConstants.RTA_OIF, index).toBytes();
+        return b;
+    }
+
+    /** Is it the default route over a router that advertised itself? */
+    static boolean isAdvertisedDefault(final Route r) {
+        return r.family() == RtnlConstants.AF_INET6
+                && r.prefixLength() == 0
+                && r.protocol() == RtnlConstants.RTPROT_RA
+                && r.gateway() != null
+                && r.oif() != null;
+    }
+
+    /** Of one link and protocol; the kernel leaves the others out. */
+    static byte[] dump(final int index, final int family, final int protocol) {
+        return new AttributeWriter(dumpOf(family, protocol)).s32(RtnlConstants.RTA_OIF, index).toBytes();
     }
 
     static Request add(final Route r, final boolean replace) {

@@ -253,6 +253,16 @@ public final class Rtnl implements AutoCloseable {
         return routes(RouteMessages.dump(index, family, protocol));
     }
 
+    /**
+     * The default routes over IPv6 routers that advertised themselves (RTPROT_RA). Of this namespace alone: rtnetlink
+     * has no way to ask for another's routes, as it has for links and addresses.
+     */
+    public List<Route> advertisedDefaults() {
+        final List<Route> out = routes(RouteMessages.dumpOf(RtnlConstants.AF_INET6, RtnlConstants.RTPROT_RA));
+        out.removeIf(r -> !RouteMessages.isAdvertisedDefault(r)); // a kernel without filters gives all
+        return out;
+    }
+
     private List<Route> routes(final byte[] dump) {
         final List<Route> out = new ArrayList<>();
         for (final Message m : socket.dump(RtnlConstants.RTM_GETROUTE, dump)) {
@@ -291,27 +301,19 @@ public final class Rtnl implements AutoCloseable {
      */
     public int ensureNsid(final Fd namespace) {
         final int fd = namespace.raw();
-        final List<Reply> replies = socket.exchange(
-                List.of(NsidMessages.assign(fd, NsidMessages.NONE), NsidMessages.getByFd(fd)));
-        final NetlinkException refusal = replies.get(0).error();
-        if (refusal != null && refusal.errno() != Errno.EEXIST) {
-            throw refusal;
-        }
-        final Integer nsid = oneNsid(replies.get(1).orThrow());
-        if (nsid == null) {
-            throw new NetlinkException("RTM_GETNSID", namespace.what(), Errno.ENOENT, "no id after RTM_NEWNSID");
-        }
-        return nsid;
+        return NsidMessages.ensured(
+                socket.exchange(List.of(NsidMessages.assign(fd, NsidMessages.NONE), NsidMessages.getByFd(fd))),
+                namespace.what());
     }
 
     /** The id by which this namespace calls another, null when it has none. */
     public Integer nsid(final Fd namespace) {
-        return oneNsid(socket.request(NsidMessages.getByFd(namespace.raw())));
+        return NsidMessages.oneOf(socket.request(NsidMessages.getByFd(namespace.raw())));
     }
 
     /** As {@link #nsid(Fd)} for the namespace of a process; ESRCH when there is no such process. */
     public Integer nsidOfPid(final int pid) {
-        return oneNsid(socket.request(NsidMessages.getByPid(pid)));
+        return NsidMessages.oneOf(socket.request(NsidMessages.getByPid(pid)));
     }
 
     /** All ids that are in use here. */
@@ -324,6 +326,24 @@ public final class Rtnl implements AutoCloseable {
             }
         }
         return out;
+    }
+
+    /** As {@link #ensureNsid(Fd)} for the namespace of a process; ESRCH when there is no such process. */
+    public int ensureNsid(final int pid) {
+        return NsidMessages.ensured(
+                socket.exchange(List.of(NsidMessages.assignToPid(pid), NsidMessages.getByPid(pid))), "pid " + pid);
+    }
+
+    /**
+     * As {@link #nsidOfPid} for many, in few system calls: in their order, null where there is no id, or no such
+     * process.
+     */
+    public List<Integer> nsidsOfPids(final int[] pids) {
+        final List<Request> requests = new ArrayList<>(pids.length);
+        for (final int pid : pids) {
+            requests.add(NsidMessages.getByPid(pid));
+        }
+        return NsidMessages.given(socket.exchange(requests));
     }
 
     private Link oneLink(final Request request) {
@@ -370,14 +390,5 @@ public final class Rtnl implements AutoCloseable {
             throw new NetlinkException(
                     type, "nsid " + asked, Errno.EOPNOTSUPP, "the answer is about another namespace: " + told);
         }
-    }
-
-    private static Integer oneNsid(final List<Message> messages) {
-        for (final Message m : messages) {
-            if (m.type() == RtnlConstants.RTM_NEWNSID) {
-                return NsidMessages.parse(m);
-            }
-        }
-        return null;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package ontap.rtnl;
 
+import java.net.InetAddress;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Objects;
@@ -66,6 +67,17 @@ public sealed interface RtnlEvent {
                     + HexFormat.of().formatHex(option) + "]";
         }
     }
+
+    /**
+     * A router that advertised itself as one for everything is there: an IPv6 default route of RTPROT_RA came.
+     *
+     * @param nsid the namespace of the link; null when it is the monitor's own
+     * @param index the link's
+     */
+    record RouterNew(Integer nsid, int index, InetAddress router) implements RtnlEvent {}
+
+    /** Such a router has said that it goes, or was not heard for as long as it said. */
+    record RouterGone(Integer nsid, int index, InetAddress router) implements RtnlEvent {}
 
     /** Events were lost: read everything anew by dumps. */
     record Overflow() implements RtnlEvent {}

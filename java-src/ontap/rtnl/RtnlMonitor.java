@@ -10,10 +10,18 @@ import ontap.netlink.NetlinkFormatException;
 import ontap.sys.Fd;
 
 /**
- * Links, addresses and namespace ids as they change, and what routers advertise, for an event loop.
+ * Links, addresses and namespace ids as they change, and what routers tell, for an event loop.
  * Subscribe first, then dump, then apply what was heard meanwhile.
  */
 public final class RtnlMonitor implements AutoCloseable {
+    /** What to hear of routers: what they advertise for programs, or their coming and going as default routes. */
+    public enum Routers {
+        /** {@link RtnlEvent.NdUserOption}, as often as a router speaks. */
+        OPTIONS,
+        /** {@link RtnlEvent.RouterNew} and {@link RtnlEvent.RouterGone}; other routes wake nobody. */
+        ROUTES
+    }
+
     private final Monitor monitor;
 
     private RtnlMonitor(final Monitor monitor) {
@@ -31,15 +39,33 @@ public final class RtnlMonitor implements AutoCloseable {
 
     /** As {@link #open(boolean)} with a receive buffer in bytes, 0 for 16 MiB: a test makes it overflow. */
     public static RtnlMonitor open(final boolean allNamespaces, final int receiveBuffer) {
+        return open(allNamespaces, receiveBuffer, Routers.OPTIONS);
+    }
+
+    /** As {@link #open(boolean, int)}, with a choice of what to hear of routers. */
+    public static RtnlMonitor open(final boolean allNamespaces, final int receiveBuffer, final Routers routers) {
+        final boolean routes = routers == Routers.ROUTES;
         final Monitor.Options options = new Monitor.Options(
-                NetlinkConstants.NETLINK_ROUTE, allNamespaces, receiveBuffer, RtnlNames.DIALECT);
+                NetlinkConstants.NETLINK_ROUTE,
+                allNamespaces,
+                receiveBuffer,
+                RtnlNames.DIALECT,
+                routes ? RouterFilter.program() : new byte[0]);
         return new RtnlMonitor(Monitor.open(
                 options,
                 RtnlConstants.RTNLGRP_LINK,
                 RtnlConstants.RTNLGRP_IPV4_IFADDR,
                 RtnlConstants.RTNLGRP_IPV6_IFADDR,
-                RtnlConstants.RTNLGRP_ND_USEROPT,
+                routes ? RtnlConstants.RTNLGRP_IPV6_ROUTE : RtnlConstants.RTNLGRP_ND_USEROPT,
                 RtnlConstants.RTNLGRP_NSID));
+    }
+
+    /**
+     * Takes over the socket of a monitor that was opened before this program was executed, with what it hears, and
+     * with the rights it was opened with: what has queued meanwhile comes first. The descriptor becomes the monitor's.
+     */
+    public static RtnlMonitor adopt(final Fd fd) {
+        return new RtnlMonitor(Monitor.adopt(fd, RtnlNames.DIALECT));
     }
 
     /** Readable when {@link #receive} has something to give; stays the monitor's. */
@@ -57,6 +83,10 @@ public final class RtnlMonitor implements AutoCloseable {
         boolean overflow = batch.overflow();
         for (final Message m : batch.messages()) {
             try {
+                if (m.type() == RtnlConstants.RTM_NEWROUTE || m.type() == RtnlConstants.RTM_DELROUTE) {
+                    routers(m, out);
+                    continue;
+                }
                 final RtnlEvent event = event(m);
                 if (event != null) {
                     out.add(event);
@@ -75,6 +105,17 @@ public final class RtnlMonitor implements AutoCloseable {
     @Override
     public void close() {
         monitor.close();
+    }
+
+    /** One event for each next hop of an advertised default route, none for other routes. */
+    static void routers(final Message m, final List<RtnlEvent> out) {
+        for (final Route r : RouteMessages.parse(m)) {
+            if (RouteMessages.isAdvertisedDefault(r)) {
+                out.add(m.type() == RtnlConstants.RTM_NEWROUTE
+                        ? new RtnlEvent.RouterNew(m.nsid(), r.oif(), r.gateway())
+                        : new RtnlEvent.RouterGone(m.nsid(), r.oif(), r.gateway()));
+            }
+        }
     }
 
     /** Null for what does not matter here. */

@@ -2,38 +2,191 @@
 (ns ontap.model.inventory
   "What the kernel holds, as a fold over its events. Pure.
 
-  An inventory: {:inv/links {[nsid index] link} :inv/addresses {[nsid index] {ip addr}}}.
-  nsid is nil for the namespace of the observer. Events are maps with :event/type
-  :link/new :link/gone :addr/new :addr/gone :ns/new :ns/gone, :ns/id, and the keys
-  of the link or address; :event/overflow means that events were lost and the
-  inventory has to be read anew. Other events say nothing of what is there.")
+  An inventory:
+    :inv/links      {[nsid index] link}
+    :inv/addresses  {[nsid index] {ip addr}}
+    :inv/routers    {[nsid index] #{ip}}: advertised IPv6 default routers
+    :inv/left       {[nsid index] mono-ms}: when the network behind the link was left, see below
+    :inv/namespaces {nsid {:ns/trusted? :ns/netns :ns/inode}}; {} when only the id is known
+    :inv/leases     {[nsid index] name}
+    :inv/doubles    {[nsid index] {[ip prefix] addr}}: further ones of an IPv4 address that the link has
+                    several times, with prefixes of several lengths
+    :inv/places       {nsid #{[nsid index]}}: the keys above of one namespace, which ends as a whole
 
-(def empty-inventory "Before any event." {:inv/links {} :inv/addresses {}})
+  nsid is nil for the namespace of the observer. Events are maps with :event/type and :ns/id and the
+  keys of the link or address; :event/overflow means that events were lost and the inventory has to be
+  read anew. Others say nothing of what is there. An event of a namespace that is not known makes it
+  known.
 
-(defn- drop-namespace [m nsid]
-  (reduce-kv (fn [m k _] (if (= nsid (first k)) (dissoc m k) m)) m m))
+  A network is left when its link loses the carrier, or the last of its routers goes: what a router told
+  before then (:addr/updated-ms up to :inv/left) counts no longer, although the kernel keeps it until its
+  lifetime ends. The time is that of the step which hears of it; without one nothing is noted. Of a foreign
+  namespace only those routers are known that came while somebody listened: when one goes and no other is
+  known, it was the last one. What is told again by a router later counts again.")
+
+(def empty-inventory
+  "Before any event."
+  {:inv/links {} :inv/addresses {} :inv/routers {} :inv/left {} :inv/namespaces {} :inv/leases {}
+   :inv/doubles {} :inv/places {}})
+
+;; --- one link
+
+(defn- known [inventory nsid at]
+  (if (contains? (get-in inventory [:inv/places nsid]) at)
+    inventory
+    (update-in inventory [:inv/places nsid] (fnil conj #{}) at)))
+
+(defn- unkeyed [ks nsid at]
+  (let [left (disj (get ks nsid #{}) at)]
+    (if (empty? left) (dissoc ks nsid) (assoc ks nsid left))))
+
+(defn- left-behind [inventory at {:keys [mono-ms]}]
+  (cond-> inventory mono-ms (assoc-in [:inv/left at] mono-ms)))
+
+(defn- without-routers [inventory at]
+  (cond-> inventory (contains? (:inv/routers inventory) at) (update :inv/routers dissoc at)))
+
+(defn- link-new [inventory at link times]
+  (let [before (get-in inventory [:inv/links at])
+        after  (-> (known inventory (:ns/id link) at)
+                   (assoc-in [:inv/links at] (dissoc link :event/type)))]
+    (cond-> after
+      (and (false? (:link/running? link)) (not (false? (:link/running? before)))) (left-behind at times)
+      ;; net.ipv6.route.skip_notify_on_dev_down: the routes go without a word
+      (false? (:link/up? link)) (without-routers at))))
+
+(defn- link-gone [inventory at]
+  (-> inventory
+      (update :inv/links dissoc at)
+      (update :inv/addresses dissoc at)
+      (update :inv/routers dissoc at)
+      (update :inv/left dissoc at)
+      (update :inv/doubles dissoc at)
+      (update :inv/places unkeyed (first at) at)))
+
+(defn- addr-new [inventory at {:addr/keys [ip prefix] :as event}]
+  (let [address (dissoc event :event/type)
+        there   (get-in inventory [:inv/addresses at ip])
+        put     (fn [i] (assoc-in i [:inv/addresses at ip] address))]
+    (cond
+      (nil? there)                     (put (known inventory (first at) at))
+      (= prefix (:addr/prefix there)) (put inventory)
+      :else                            (assoc-in inventory [:inv/doubles at [ip prefix]] address))))
+
+(defn- without-double [inventory at k]
+  (let [left (dissoc (get-in inventory [:inv/doubles at]) k)]
+    (if (empty? left) (update inventory :inv/doubles dissoc at) (assoc-in inventory [:inv/doubles at] left))))
+
+(defn- addr-gone [inventory at {:addr/keys [ip prefix]}]
+  (let [there   (get-in inventory [:inv/addresses at])
+        doubles (get-in inventory [:inv/doubles at])
+        other   (first (filter #(= ip (first (key %))) doubles))]
+    (cond
+      (nil? there)                    inventory
+      (get doubles [ip prefix])       (without-double inventory at [ip prefix])
+      (and prefix (not= prefix (:addr/prefix (get there ip) prefix))) inventory
+      other                           (-> (assoc-in inventory [:inv/addresses at ip] (val other))
+                                          (without-double at (key other)))
+      (= [ip] (keys there))           (update inventory :inv/addresses dissoc at)
+      :else                           (update-in inventory [:inv/addresses at] dissoc ip))))
+
+(defn- router-new [inventory at event]
+  (-> (known inventory (:ns/id event) at)
+      (update-in [:inv/routers at] (fnil conj #{}) (:router/ip event))))
+
+(defn- router-gone [inventory at event times]
+  (let [left (disj (get-in inventory [:inv/routers at] #{}) (:router/ip event))]
+    (cond
+      (seq left)                               (assoc-in inventory [:inv/routers at] left)
+      (get-in inventory [:inv/links at]) (left-behind (without-routers inventory at) at times)
+      :else                                    (without-routers inventory at))))
+
+;; --- one namespace, and all
+
+(defn- emptied
+  "Without what is in namespace `nsid`; what is known of itself stays."
+  [inventory nsid]
+  (let [ats (get-in inventory [:inv/places nsid])]
+    (if (empty? ats)
+      inventory
+      (reduce (fn [i k] (update i k #(reduce dissoc % ats)))
+              (update inventory :inv/places dissoc nsid)
+              [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles]))))
+
+(defn- same-link? [a b]
+  (and a b (= (:link/name a) (:link/name b)) (= (:link/hwaddr a) (:link/hwaddr b))))
+
+(defn- remembered
+  "`after`, read anew, with what no reading tells of the link `at`: whether its network was left since,
+  and the routers of foreign namespaces."
+  [after before at {:keys [mono-ms]}]
+  (let [was     (get-in before [:inv/links at])
+        is      (get-in after [:inv/links at])
+        since   (get-in before [:inv/left at])
+        routers (get-in before [:inv/routers at])]
+    (if-not (same-link? was is)
+      after
+      (cond-> after
+        ;; not just now, when it had no carrier before
+        (and since (or (:link/running? is) (false? (:link/running? was))))
+        (assoc-in [:inv/left at] since)
+        ;; the own namespace's routers were read
+        (and (nil? (first at)) (seq routers) (empty? (get-in after [:inv/routers at])) mono-ms)
+        (assoc-in [:inv/left at] mono-ms)
+        (and (some? (first at)) (seq routers) (:link/up? is))
+        (assoc-in [:inv/routers at] routers)))))
+
+(declare fold)
+
+(defn- read-anew [inventory nsid events times]
+  (let [after (reduce #(fold %1 %2 times) (emptied inventory nsid) events)]
+    (reduce #(remembered %1 inventory %2 times) after (get-in after [:inv/places nsid]))))
+
+(defn- all-anew [inventory events times]
+  (let [after (reduce #(fold %1 %2 times) (assoc empty-inventory :inv/leases (:inv/leases inventory)) events)]
+    (reduce #(remembered %1 inventory %2 times) after (keys (:inv/links after)))))
 
 (defn fold
-  "The inventory after `event`."
-  [inventory event]
-  (let [at [(:ns/id event) (:link/index event)]]
-    (case (:event/type event)
-      :link/new  (assoc-in inventory [:inv/links at] (dissoc event :event/type))
-      :link/gone (-> inventory (update :inv/links dissoc at) (update :inv/addresses dissoc at))
-      :addr/new  (assoc-in inventory [:inv/addresses at (:addr/ip event)]
-                           (dissoc event :event/type))
-      :addr/gone (update-in inventory [:inv/addresses at] dissoc (:addr/ip event))
-      :ns/gone   (-> inventory
-                     (update :inv/links drop-namespace (:ns/id event))
-                     (update :inv/addresses drop-namespace (:ns/id event)))
-      inventory)))
+  "The inventory after `event`. `times`: {:mono-ms CLOCK_MONOTONIC} of the step, or nil."
+  ([inventory event] (fold inventory event nil))
+  ([inventory event times]
+   (let [nsid (:ns/id event)
+         at   [nsid (:link/index event)]]
+     (case (:event/type event)
+       :link/new       (link-new inventory at event times)
+       :link/gone      (link-gone inventory at)
+       :addr/new       (addr-new inventory at event)
+       :addr/gone      (addr-gone inventory at event)
+       :router/new     (router-new inventory at event)
+       :router/gone    (router-gone inventory at event times)
+       :ns/new         (update-in inventory [:inv/namespaces nsid] #(or % {}))
+       :ns/known       (assoc-in inventory [:inv/namespaces nsid]
+                                 (select-keys event [:ns/trusted? :ns/netns :ns/inode]))
+       :ns/gone        (update (emptied inventory nsid) :inv/namespaces dissoc nsid)
+       :ns/read        (read-anew inventory nsid (:snapshot/events event) times)
+       :event/snapshot (all-anew inventory (:snapshot/events event) times)
+       :lease/names    (assoc inventory :inv/leases (:lease/names event))
+       inventory))))
+
+(defn touched
+  "The ids of the namespaces of which `event` may have changed something, or :all."
+  [event]
+  (case (:event/type event)
+    (:link/new :link/gone :addr/new :addr/gone :router/new :router/gone :ns/new :ns/known :ns/gone :ns/read)
+    #{(:ns/id event)}
+    (:event/snapshot :lease/names) :all
+    #{}))
 
 (defn seed
   "Adds `addrs`, read from link `index` of `nsid` while it was made, unless an event
   has told of the same address already: that is the newer word."
   [inventory nsid index addrs]
-  (update-in inventory [:inv/addresses [nsid index]]
-             #(merge (into {} (map (juxt :addr/ip identity)) addrs) %)))
+  (let [at [nsid index]]
+    (cond-> inventory
+      (seq addrs) (-> (known nsid at)
+                      (update-in [:inv/addresses at] #(merge (into {} (map (juxt :addr/ip identity)) addrs) %))))))
+
+;; --- looks
 
 (defn addresses
   "The addresses of link `index` in namespace `nsid`."
@@ -45,8 +198,12 @@
   [inventory nsid index]
   (get-in inventory [:inv/links [nsid index]]))
 
+(defn trusted?
+  "Is namespace `nsid` known to be owned by our own user namespace? Our own (nil) is."
+  [inventory nsid]
+  (or (nil? nsid) (true? (get-in inventory [:inv/namespaces nsid :ns/trusted?]))))
+
 (defn link-names
   "The names of the links of the observer's own namespace."
   [inventory]
-  (into #{} (keep (fn [[[nsid _] l]] (when (nil? nsid) (:link/name l))))
-        (:inv/links inventory)))
+  (into #{} (keep #(:link/name (get-in inventory [:inv/links %]))) (get-in inventory [:inv/places nil])))

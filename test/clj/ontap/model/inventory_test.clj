@@ -48,12 +48,154 @@
            (into {} (map (juxt :addr/ip :addr/flags)) (inventory/addresses i 5 2)))
         "An event that came before the seed tells what is newer.")))
 
+;; --- namespaces
+
+(deftest ids-are-used-again
+  (let [known {:event/type :ns/known :ns/id 5 :ns/trusted? true :ns/netns "a" :ns/inode 77}
+        i     (after {:event/type :ns/new :ns/id 5} known (link :link/new 5 2 "eth0") (addr :addr/new 5 2 "fd00::5"))]
+    (is (inventory/trusted? i 5))
+    (is (= i (after (link :link/new 5 2 "eth0") (addr :addr/new 5 2 "fd00::5") known {:event/type :ns/new :ns/id 5}))
+        "What is known may come before or after the news of it.")
+    (let [i (inventory/fold i {:event/type :ns/gone :ns/id 5})]
+      (is (= inventory/empty-inventory i) "With its id, everything of it ends.")
+      (let [i (inventory/fold i {:event/type :ns/new :ns/id 5})]
+        (is (= {5 {}} (:inv/namespaces i)))
+        (is (not (inventory/trusted? i 5)) "The next one with the id has to be known anew.")))
+    (is (inventory/trusted? i nil) "Our own is.")
+    (is (not (inventory/trusted? i 6)) "A stranger is not.")
+    (is (not (inventory/trusted? (inventory/fold i (assoc known :ns/trusted? false)) 5)))))
+
+(deftest a-moved-link
+  (let [there (after (link :link/new nil 2 "eth0") (addr :addr/new nil 2 "10.0.0.1")
+                     (assoc (link :link/gone nil 2 "eth0") :link/moved? true) (link :link/new 5 3 "eth0"))]
+    (is (nil? (inventory/link there nil 2)))
+    (is (= {[5 3] {:ns/id 5 :link/index 3 :link/name "eth0"}} (:inv/links there)))
+    (is (= {} (:inv/addresses there)) "Its addresses did not go with it.")
+    (is (= there (after (link :link/new 5 3 "eth0") (link :link/new nil 2 "eth0") (link :link/gone nil 2 "eth0"))))))
+
+(deftest a-namespace-read-anew
+  (let [i    (after (link :link/new 5 2 "eth0") (addr :addr/new 5 2 "fd00::5") (addr :addr/new 5 2 "fd00::6")
+                    (link :link/new nil 2 "eth0") (addr :addr/new nil 2 "fd00::1")
+                    {:event/type :ns/known :ns/id 5 :ns/trusted? true :ns/netns nil :ns/inode 7})
+        read {:event/type :ns/read :ns/id 5
+              :snapshot/events [(link :link/new 5 2 "eth1") (addr :addr/new 5 2 "fd00::6")]}
+        i'   (inventory/fold i read)]
+    (is (= ["fd00::6"] (map :addr/ip (inventory/addresses i' 5 2))))
+    (is (= "eth1" (:link/name (inventory/link i' 5 2))))
+    (is (inventory/trusted? i' 5) "What is known of it stays,")
+    (is (= ["fd00::1"] (map :addr/ip (inventory/addresses i' nil 2))) "and all others.")
+    (is (= i' (inventory/fold i' read)) "Twice is once.")
+    (is (= (:inv/links i') (:inv/links (after read (link :link/new nil 2 "eth0")))))))
+
+(deftest everything-read-anew
+  (let [news [{:event/type :ns/new :ns/id 1} {:event/type :ns/known :ns/id 1 :ns/trusted? true :ns/netns "x" :ns/inode 9}
+              (link :link/new 1 2 "eth0") (addr :addr/new 1 2 "fd00::5")
+              {:event/type :router/new :ns/id nil :link/index 2 :router/ip "fe80::1"}]
+        old  (after (link :link/new 5 2 "eth0") (addr :addr/new 5 2 "fd00::5")
+                    {:event/type :lease/names :lease/names {[1 2] "web"}})]
+    (is (= (assoc (apply after news) :inv/leases {[1 2] "web"})
+           (inventory/fold old {:event/type :event/snapshot :snapshot/events news}))
+        "Nothing of before is left but what ontapd says.")
+    (is (= {[1 3] "b"} (:inv/leases (inventory/fold old {:event/type :lease/names :lease/names {[1 3] "b"}}))))))
+
+(deftest one-address-with-two-prefixes
+  (let [wide   (assoc (addr :addr/new nil 2 "10.0.0.1") :addr/prefix 8)
+        narrow (assoc (addr :addr/new nil 2 "10.0.0.1") :addr/prefix 24)
+        gone   #(assoc % :event/type :addr/gone)
+        both   (after wide narrow)]
+    (is (= ["10.0.0.1"] (map :addr/ip (inventory/addresses both nil 2))))
+    (is (= [8] (map :addr/prefix (inventory/addresses (inventory/fold both (gone narrow)) nil 2))))
+    (is (= [24] (map :addr/prefix (inventory/addresses (inventory/fold both (gone wide)) nil 2))))
+    (is (= inventory/empty-inventory
+           (dissoc (reduce inventory/fold both [(gone wide) (gone narrow) (link :link/gone nil 2 "x")]) :none)
+           (reduce inventory/fold both [(gone narrow) (gone wide) (link :link/gone nil 2 "x")])))
+    (is (= inventory/empty-inventory (inventory/fold both (link :link/gone nil 2 "x"))))))
+
+;; --- networks that were left
+
+(defn- at [ms & events] (fn [i] (reduce #(inventory/fold %1 %2 {:mono-ms ms}) i events)))
+(defn- life [& steps] (reduce #(%2 %1) inventory/empty-inventory steps))
+(defn- carrier [nsid index running? & [up?]]
+  (assoc (link :link/new nsid index "eth0") :link/running? running? :link/up? (not (false? up?))))
+(defn- router [type nsid index ip] {:event/type type :ns/id nsid :link/index index :router/ip ip})
+
+(deftest a-carrier-that-was-lost
+  (let [up   (at 1 (carrier 5 2 true))
+        lost (at 7 (carrier 5 2 false))]
+    (is (= {} (:inv/left (life up (at 2 (carrier 5 2 true))))))
+    (is (= {[5 2] 7} (:inv/left (life up lost))))
+    (is (= {[5 2] 7} (:inv/left (life up lost (at 8 (carrier 5 2 false)) (at 9 (carrier 5 2 true)))))
+        "It was lost once; that it is back does not say where.")
+    (is (= {[5 2] 12} (:inv/left (life up lost (at 9 (carrier 5 2 true)) (at 12 (carrier 5 2 false))))))
+    (is (= {} (:inv/left (life up (at nil (carrier 5 2 false))))) "Without a time nothing is noted.")
+    (is (= {} (:inv/left (life up lost (at 8 (link :link/gone 5 2 "eth0"))))))
+    (is (= {} (:inv/left (life up lost (at 8 {:event/type :ns/gone :ns/id 5})))))))
+
+(deftest routers-that-went
+  (let [a    (router :router/new nil 2 "fe80::a")
+        b    (router :router/new nil 2 "fe80::b")
+        gone #(assoc % :event/type :router/gone)
+        here (at 1 (carrier nil 2 true) a b)]
+    (is (= {[nil 2] #{"fe80::a" "fe80::b"}} (:inv/routers (life here))))
+    (is (= [{[nil 2] #{"fe80::b"}} {}] ((juxt :inv/routers :inv/left) (life here (at 5 (gone a))))) "One is left.")
+    (is (= [{} {[nil 2] 6}] ((juxt :inv/routers :inv/left) (life here (at 5 (gone a)) (at 6 (gone b))))))
+    (is (= {[nil 2] 6} (:inv/left (life here (at 5 (gone a)) (at 6 (gone b)) (at 9 a)))) "Another may be elsewhere.")
+    (is (= {[nil 2] 4} (:inv/left (life (at 1 (carrier nil 2 true)) (at 4 (gone a))))) "One nobody knew of.")
+    (is (= {} (:inv/routers (life here (at 5 (carrier nil 2 false false))))) "A link that is set down has none,")
+    (is (= {[nil 2] #{"fe80::a" "fe80::b"}} (:inv/routers (life here (at 5 (carrier nil 2 false))))) "one without carrier has.")))
+
+(deftest what-no-reading-tells
+  (let [here   (life (at 1 (carrier 5 2 true) (router :router/new 5 2 "fe80::a")
+                           (carrier nil 2 true) (router :router/new nil 2 "fe80::b")))
+        left   ((at 4 (carrier 5 2 false) (carrier 5 2 true)) here)
+        read   (fn [& events] {:event/type :ns/read :ns/id 5 :snapshot/events (vec events)})
+        all    (fn [& events] {:event/type :event/snapshot :snapshot/events (vec events)})]
+    (doseq [news [(read (carrier 5 2 true)) (all (carrier 5 2 true) (carrier nil 2 true) (router :router/new nil 2 "fe80::b"))]
+            :let [i ((at 9 news) left)]]
+      (is (= {[5 2] 4} (:inv/left i)) "A network that was left stays left,")
+      (is (= (:inv/routers left) (:inv/routers i)) "and foreign routers are known."))
+    (is (= {[5 2] 9} (:inv/left ((at 9 (read (carrier 5 2 false))) here))) "It lost its carrier meanwhile.")
+    (is (= {[nil 2] 9} (:inv/left ((at 9 (all (carrier nil 2 true))) here))) "Our own last router went meanwhile.")
+    (is (= {} (:inv/left ((at 9 (read (assoc (carrier 5 2 true) :link/name "other"))) left))) "Another link is another.")))
+
+(deftest what-an-event-touches
+  (is (= #{nil} (inventory/touched (link :link/new nil 2 "eth0"))))
+  (is (= #{5} (inventory/touched {:event/type :ns/gone :ns/id 5})))
+  (is (= :all (inventory/touched {:event/type :event/snapshot :snapshot/events []})))
+  (is (= :all (inventory/touched {:event/type :lease/names :lease/names {}})))
+  (is (= #{} (inventory/touched {:event/type :nd/dns :ns/id 5})))
+  (is (= #{} (inventory/touched {:event/type :event/overflow}))))
+
 (def ^:private gen-event
-  (gen/let [type  (gen/elements [:link/new :link/gone :addr/new :addr/gone :ns/new :ns/gone :event/overflow :never/heard])
+  (gen/let [type  (gen/elements [:link/new :link/gone :addr/new :addr/gone :ns/new :ns/gone :ns/known :router/new :router/gone :event/overflow
+                              :never/heard])
             nsid  (gen/elements [nil 0 1])
             index (gen/choose 1 3)
-            ip    (gen/elements ["10.0.0.1" "fd00::1"])]
-    {:event/type type :ns/id nsid :link/index index :link/name (str "l" index) :addr/ip ip}))
+            ip    (gen/elements ["10.0.0.1" "fd00::1"])
+        bits  (gen/elements [8 24])
+        runs? gen/boolean]
+    {:event/type type :ns/id nsid :link/index index :link/name (str "l" index) :addr/ip ip :addr/prefix bits
+     :link/running? runs? :link/up? true :router/ip ip}))
+
+(defn- keys-of [i] (into #{} (mapcat #(keys (% i))) [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles]))
+
+(defspec the-places-of-a-namespace-are-all-of-it 200
+  (prop/for-all [events (gen/vector gen-event)]
+    (let [i (reduce #(inventory/fold %1 %2 {:mono-ms 1}) inventory/empty-inventory events)]
+      (and (every? (fn [[nsid _ :as at]] (contains? (get-in i [:inv/places nsid]) at)) (keys-of i))
+           (every? (fn [nsid] (not-any? #(= nsid (first %)) (keys-of (inventory/fold i {:event/type :ns/gone :ns/id nsid}))))
+                   [0 1])))))
+
+(defspec only-what-is-touched-changes 200
+  (prop/for-all [events (gen/vector gen-event) event gen-event]
+    (let [before  (reduce #(inventory/fold %1 %2 {:mono-ms 1}) inventory/empty-inventory events)
+          after   (inventory/fold before event {:mono-ms 2})
+          touched (inventory/touched event)
+          of      (fn [i nsid] [(get-in i [:inv/namespaces nsid])
+                                (for [k [:inv/links :inv/addresses :inv/routers :inv/left], at (sort-by str (keys-of i))
+                                      :when (= nsid (first at))]
+                                  [k at (get-in i [k at])])])]
+      (every? #(or (contains? touched %) (= (of before %) (of after %))) [nil 0 1]))))
 
 (defspec any-news-folds 200
   (prop/for-all [events (gen/vector gen-event)]

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import ontap.netlink.NetlinkException;
 import ontap.rtnl.kind.Veth;
+import ontap.sys.Clock;
 import ontap.sys.Errno;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +55,9 @@ class AddressesKernelTest {
     void addsAndDeletesAddresses() throws Exception {
         rtnl.addAddress(index, ip("192.0.2.1"), 24, RtnlConstants.IFA_F_NOPREFIXROUTE);
         rtnl.addAddress(index, ip("2001:db8::1"), 64, RtnlConstants.IFA_F_NODAD);
+        final long before = Clock.monotonicNanos() / 1_000_000;
         rtnl.addAddress(Address.of(index, ip("2001:db8::2"), 64, RtnlConstants.IFA_F_NODAD).withLifetimes(50L, 1000L));
+        final long after = Clock.monotonicNanos() / 1_000_000;
         host.says(List.of("addr", "show", "dev", "v0"), "\"local\":\"192.0.2.1\",\"prefixlen\":24", "\"noprefixroute\":true",
                 "\"local\":\"2001:db8::1\",\"prefixlen\":64", "\"nodad\":true", "\"local\":\"2001:db8::2\"");
         final Address four = find(rtnl, "192.0.2.1");
@@ -64,6 +67,9 @@ class AddressesKernelTest {
         assertNull(four.validSeconds(), "for ever");
         assertTrue(find(rtnl, "2001:db8::1").usable(), "usable at once without detection");
         final Address timed = find(rtnl, "2001:db8::2");
+        final long updated = timed.updatedMillis();
+        // the kernel counts in ticks, which began a moment after its clock
+        assertTrue(updated > before - 1000 && updated <= after, before + " <= " + updated + " <= " + after);
         assertTrue(timed.validSeconds() > 900 && timed.validSeconds() <= 1000, "valid: " + timed.validSeconds());
         assertTrue(timed.preferredSeconds() > 0 && timed.preferredSeconds() <= 50, "preferred");
         rtnl.replaceAddress(timed.withLifetimes(0L, 2000L));

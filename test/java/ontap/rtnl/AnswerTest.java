@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import ontap.netlink.AttributeWriter;
+import ontap.netlink.HostOrder;
 import ontap.netlink.Message;
 import ontap.netlink.NetlinkException;
 import ontap.netlink.NetlinkFormatException;
@@ -98,6 +99,19 @@ class AnswerTest {
         final Message m = new Message(20, 0, 0, 0,
                 new AttributeWriter(new byte[] {10, 96, 0, 0, 0, 0, 0, 0}).bytes(1, mapped).toBytes(), null);
         assertTrue(AddressMessages.parse(m).ip() instanceof Inet6Address, "::ffff:0.0.0.1 is not IPv4 here");
+    }
+
+    @Test
+    void readsWhenAnAddressWasTold() throws Exception {
+        final byte[] times = new byte[16];
+        HostOrder.put32(times, 12, -6); // the last of ifa_prefered, ifa_valid, cstamp, tstamp: unsigned
+        final AttributeWriter w = new AttributeWriter(new byte[] {2, 32, 0, 0, 3, 0, 0, 0})
+                .bytes(RtnlConstants.IFA_LOCAL, new byte[] {10, 0, 0, 1}).bytes(RtnlConstants.IFA_CACHEINFO, times);
+        final Address a = AddressMessages.parse(new Message(20, 0, 0, 0, w.toBytes(), null));
+        assertEquals(42949672900L, a.updatedMillis(), "hundredths of a second");
+        assertNull(AddressMessages.parse(new Message(20, 0, 0, 0,
+                new AttributeWriter(new byte[8]).bytes(RtnlConstants.IFA_LOCAL, new byte[] {10, 0, 0, 1}).toBytes(), null)),
+                "a family of 0 is none");
     }
 
     @Test
@@ -188,7 +202,7 @@ class AnswerTest {
             RtnlMonitor.event(changed);
             switch (m.type()) {
                 case RtnlConstants.RTM_NEWROUTE:
-                    RouteMessages.parse(changed);
+                    RtnlMonitor.routers(changed, new ArrayList<>());
                     break;
                 case RtnlConstants.RTM_NEWNEIGH:
                     NeighbourMessages.parse(changed);

@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import ontap.netlink.NetlinkException;
 import ontap.rtnl.kind.Macvlan;
@@ -60,6 +62,42 @@ class NamespacesKernelTest {
         assertEquals("Peer netns already has a nsid assigned", e.extack(), "in the kernel's words");
         assertEquals(Errno.ESRCH, assertThrows(
                 NetlinkException.class, () -> rtnl.nsidOfPid(Integer.MAX_VALUE), "no such process").errno(), "ESRCH");
+    }
+
+    @Test
+    void findsTheIdsOfProcesses() throws Exception {
+        final int own = (int) ProcessHandle.current().pid();
+        final int[] many = new int[100];
+        Arrays.fill(many, own);
+        many[50] = Integer.MAX_VALUE;
+        assertEquals(Collections.nCopies(100, null), rtnl.nsidsOfPids(many), "none has an id");
+        final int nsid = rtnl.ensureNsid(own); // the test's own namespace, as the host sees it
+        assertEquals(nsid, rtnl.ensureNsid(own), "a second time it is the same");
+        final List<Integer> found = rtnl.nsidsOfPids(many);
+        assertEquals(nsid, found.get(99), "each has its id");
+        assertNull(found.get(50), "no such process");
+        assertEquals(99, found.stream().filter(id -> id != null && id == nsid).count(), "in their order");
+        assertEquals(List.of(), rtnl.nsidsOfPids(new int[0]), "nobody");
+        assertEquals(Errno.ESRCH, assertThrows(
+                NetlinkException.class, () -> rtnl.ensureNsid(Integer.MAX_VALUE), "no such process").errno(), "ESRCH");
+    }
+
+    @Test
+    void adoptsAMonitor() throws Exception {
+        final int nsid = rtnl.ensureNsid(guest.fd());
+        try (RtnlMonitor first = host.monitor(true, 0); Rtnl inside = guest.open()) {
+            inside.setUp(1);
+            inside.addAddress(1, ip("192.0.2.9"), 32, 0);
+            // as another program that inherits the descriptor, in whatever namespace
+            try (RtnlMonitor second = RtnlMonitor.adopt(first.fd().dup())) {
+                final List<RtnlEvent> queued = second.receive();
+                assertTrue(queued.stream().anyMatch(e -> e instanceof RtnlEvent.AddressNew a && a.address().nsid() == nsid
+                        && a.address().ip().getHostAddress().equals("192.0.2.9")), "what queued is there: " + queued);
+                assertEquals(List.of(), second.receive(), "it does not block");
+                inside.deleteAddress(1, ip("192.0.2.9"), 32);
+                assertTrue(second.receive().stream().anyMatch(RtnlEvent.AddressGone.class::isInstance), "it hears on");
+            }
+        }
     }
 
     @Test
