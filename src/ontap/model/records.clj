@@ -1,0 +1,200 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.records
+  "What a name, the nameservers and the configuration put into the zones: [view owner] -> {type record}. Pure.
+
+  Each says its part for itself; `joined` makes one of the parts about the same owner. The zones of the domain and of \"local\" are
+  always there, a reverse zone as long as there is something in it: `of-zone`.
+
+  A record is an RRset: {:record/name :record/type :record/ttl (s) :record/data (sorted vector) :record/until-ms (CLOCK_BOOTTIME
+  ms when its first address ends, or nil)}. The serial of an SOA is 0 here; the river knows it."
+  (:require [clojure.string :as str]
+            [ontap.model.published :as published]
+            [ontap.model.reverse :as reverse]
+            [ontap.model.view :as view]))
+
+(set! *warn-on-reflection* true)
+
+(def local "The zone of link-local addresses (RFC 6762), of which the mDNS proxy asks." "local")
+
+(defn- record [name type ttl data]
+  {:record/name name :record/type type :record/ttl ttl :record/data data :record/until-ms nil})
+
+(defn- put [m views name rr]
+  (reduce (fn [m v] (assoc m [v name] (assoc (get m [v name]) (:record/type rr) rr))) m views))
+
+(defn- earliest [a b] (if (and a b) (min (long a) (long b)) (or a b)))
+
+;; --- zones
+
+(defn- soa [{:zone/keys [ns contact soa ttl]} apex]
+  (record apex :soa ttl
+          [[(:ns/host (first ns)) contact 0 (:refresh soa) (:retry soa) (:expire soa) (:minimum soa)]]))
+
+(defn- zone-at
+  "With the SOA and NS of the zone `apex`."
+  [m zone views apex]
+  (let [start (soa zone apex)
+        hosts (record apex :ns (:zone/ttl zone) (vec (sort (distinct (map :ns/host (:zone/ns zone))))))]
+      (-> m (put views apex start) (put views apex hosts))))
+
+(defn of-zone
+  "What makes a zone: SOA and NS at `apex` in the view `v`."
+  [zone v apex]
+  (zone-at {} zone [v] apex))
+
+(defn always?
+  "Does `owner` lie in a zone that is always there?"
+  [{:zone/keys [domain]} owner]
+  (or (= domain owner) (str/ends-with? owner (str "." domain)) (= local owner) (str/ends-with? owner ".local")))
+
+(defn zone-of
+  "The apex of the zone that `owner`, in one of these records, lies in."
+  [{:zone/keys [domain] :as zone} ^String owner]
+  (cond (or (= domain owner) (str/ends-with? owner (str "." domain))) domain
+        (always? zone owner)                                          local
+        :else                                                         (reverse/zone-of owner)))
+
+;; --- addresses
+
+(defn- lifetime
+  "The record about `addrs`: it is good for no longer than what is left of them, and no less than a second."
+  [rr addrs]
+  (reduce (fn [rr {:addr/keys [valid-s] :name/keys [until-ms]}]
+            (cond-> rr
+              valid-s  (assoc :record/ttl (max 1 (min (long (:record/ttl rr)) (long valid-s))))
+              until-ms (assoc :record/until-ms (earliest (:record/until-ms rr) until-ms))))
+          rr addrs))
+
+(def ^:private address-type {:ipv4 :a :ipv6 :aaaa})
+
+(defn- addressed
+  "With the addresses, all of one family, at `name`."
+  [m zone views name addrs]
+  (if (empty? addrs)
+    m
+    (put m views name
+         (lifetime (record name (address-type (:addr/family (first addrs))) (:zone/ttl zone)
+                           (vec (sort (map :addr/ip addrs))))
+                   addrs))))
+
+(defn- existing
+  "With the word that `name` exists in those of `views` where nothing else says so."
+  [m zone views name]
+  (reduce (fn [m v] (cond-> m
+                      (empty? (get m [v name])) (put [v] name (record name :none (:zone/ttl zone) []))))
+          m views))
+
+(defn- pointing [m zone views addr target]
+  (let [owner (:name/reverse addr)]
+    (put m views owner (lifetime (record owner :ptr (:zone/ttl zone) [target]) [addr]))))
+
+;; --- one name
+
+(defn- has? [m view name addr]
+  (some #{(:addr/ip addr)} (get-in m [[view name] (address-type (:addr/family addr)) :record/data])))
+
+(defn- reverse-of
+  [m zone {:name/keys [label]} addr]
+  (let [domain (:zone/domain zone)
+        plain  (str label "." domain)]
+    (case (:addr/kind addr)
+      :link-local (pointing m zone view/near addr (str label "." local))
+      :global     (reduce #(pointing %1 zone [%2] addr (if (has? %1 %2 plain addr) plain (str label ".wan." domain))) m view/all)
+      :lan        (reduce #(pointing %1 zone [%2] addr (if (has? %1 %2 plain addr) plain (str label ".lan." domain))) m view/near))))
+
+(defn- services
+  "With the SRV records of a name that has addresses (RFC 2782)."
+  [m zone label plain]
+  (reduce (fn [m [service port]]
+            (let [views (filterv #(some (get m [% plain]) [:a :aaaa]) view/all)
+                  owner (str service "." plain)]
+              (put m views owner (record owner :srv (:zone/ttl zone) [[0 0 port plain]]))))
+          m (get-in zone [:zone/srv label])))
+
+(defn of-host
+  "What a name of `ontap.model.names` brings; nothing as long as it has no address."
+  [zone {:name/keys [label addresses] :as host}]
+  (let [domain (:zone/domain zone)
+        plain  (str label "." domain)
+        parts  (group-by (juxt :addr/kind :addr/family) addresses)
+        family (fn [m f]
+                 (let [[globals lans locals] (map #(parts [% f]) [:global :lan :link-local])]
+                   (reduce #(addressed %1 zone [%2] plain (view/answering %2 globals lans))
+                           (-> m
+                               (addressed zone view/all (str label ".wan." domain) globals)
+                               (addressed zone view/near (str label ".lan." domain) lans)
+                               (addressed zone view/near (str label "." local) locals))
+                           view/all)))]
+    (if (empty? addresses)
+      {}
+      (as-> {} m
+        (family m :ipv4)
+        (family m :ipv6)
+        (existing m zone view/all plain)
+        (services m zone label plain)
+        (reduce #(reverse-of %1 zone host %2) m addresses)))))
+
+;; --- nameservers
+
+(defn- given
+  "An address of the configuration as if it were published. One of no kind (127.0.0.1) is nobody else's."
+  [ip]
+  {:addr/ip ip :addr/kind (or (published/kind ip) :lan) :addr/family (if (str/includes? ip ":") :ipv6 :ipv4)})
+
+(defn of-nameservers
+  "Addresses of the nameservers that have a name in the domain; `own`: the published ones of this machine's namespace. They are
+  told as NAME.DOMAIN is, and LAN addresses to an on-link asker if there are no global ones: it has to reach one."
+  [zone own]
+  (let [in? #(str/ends-with? % (str "." (:zone/domain zone)))]
+    (reduce
+     (fn [m {:ns/keys [host addresses]}]
+       (let [parts (group-by (juxt :addr/kind :addr/family) (if (= :own addresses) own (map given addresses)))
+             views (filterv #(not (view/hides? % (:zone/domain zone) host)) view/all)
+             told  (fn [v f] (let [[globals lans] (map #(parts [% f]) [:global :lan])]
+                               (if (and (= view/on-link v) (empty? globals)) lans (view/answering v globals lans))))]
+         (existing (reduce (fn [m [v f]] (addressed m zone [v] host (told v f))) m
+                           (for [v views, f [:ipv4 :ipv6]] [v f]))
+                   zone views host)))
+     {} (filter #(in? (:ns/host %)) (:zone/ns zone)))))
+
+;; --- the configuration
+
+(defn- told-to [view {:record/keys [type data]}]
+  (filterv #(or (not (#{:a :aaaa} type)) (view/tells? view (published/kind %))) data))
+
+(declare joined)
+
+(defn of-configuration
+  "The zones that are always there, and the extra records. Of these a foreign asker gets none below lan.DOMAIN and no address
+  that is not global; a name that has nothing else for him exists."
+  [{:zone/keys [domain records] :as zone}]
+  (reduce
+   (fn [m {:record/keys [name type ttl] :as extra}]
+     (reduce
+      (fn [m v]
+        (let [data (told-to v extra)]
+          (cond (view/hides? v domain name) m
+                (empty? data)               (existing m zone [v] name)
+                :else (update m [v name] #(joined [% {type (record name type ttl (vec (sort data)))}])))))
+      m view/all))
+   (-> {} (zone-at zone view/all domain) (zone-at zone view/near local))
+   records))
+
+;; --- together
+
+(defn- join [a b]
+  (if (= (:record/data a) (:record/data b))
+    (assoc a
+           :record/ttl (min (long (:record/ttl a)) (long (:record/ttl b)))
+           :record/until-ms (earliest (:record/until-ms a) (:record/until-ms b)))
+    (assoc (join a (assoc b :record/data (:record/data a)))
+           :record/data (vec (sort (distinct (concat (:record/data a) (:record/data b))))))))
+
+(defn joined
+  "One owner's records out of `parts`, maps from type to record. An RRset has the data of all and the shortest life of any; a
+  CNAME is alone (RFC 1034 section 3.6.2); that a name exists is said only where nothing else is."
+  [parts]
+  (let [m (if (next parts) (apply merge-with join parts) (first parts))]
+    (cond (contains? m :cname)                        (select-keys m [:cname])
+          (and (contains? m :none) (< 1 (count m)))   (dissoc m :none)
+          :else                                       m)))

@@ -1,0 +1,100 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.model.records-test
+  "What the configuration and the nameservers put into the zones, for whom, and how parts about one owner become one."
+  (:require [clojure.test :refer [are deftest is]]
+            [ontap.model.published :as published]
+            [ontap.model.records :as records]
+            [ontap.model.river :as river]
+            [ontap.model.zone-world :as world :refer [addr aliased link snapshot told trusted zone]]))
+
+(defn- started [zone & events]
+  (:river (river/step (river/river zone nil) [(apply snapshot events)] (world/at 0))))
+
+(defn- extra [name type & data] {:record/name name :record/type type :record/ttl 300 :record/data (vec data)})
+
+(defn- without [m & ks] (apply dissoc m ["ns.vanya" :none] ks))
+
+(deftest extra-records
+  (let [zone (assoc zone :zone/records [(extra "vanya" :mx [10 "mail.vanya"] [5 "mx.example.org"])
+                                        (extra "vanya" :txt ["v=spf1 -all"])
+                                        (extra "www.vanya" :cname "web.vanya")
+                                        (extra "old.vanya" :a "10.0.0.9" "192.0.2.9")
+                                        (extra "nas.vanya" :aaaa "fd00::9")
+                                        (extra "both.vanya" :aaaa "fd00::9")
+                                        (extra "both.vanya" :txt ["x"])
+                                        (extra "printer.lan.vanya" :a "192.0.2.77")
+                                        (extra "*.dyn.vanya" :a "192.0.2.1")
+                                        (extra "_sip._udp.vanya" :srv [0 0 5060 "pbx.vanya"])])
+        always {["vanya" :mx] [[5 "mx.example.org"] [10 "mail.vanya"]], ["vanya" :txt] [["v=spf1 -all"]]
+                ["www.vanya" :cname] ["web.vanya"], ["*.dyn.vanya" :a] ["192.0.2.1"]
+                ["_sip._udp.vanya" :srv] [[0 0 5060 "pbx.vanya"]], ["both.vanya" :txt] [["x"]]}
+        near   (assoc always
+                      ["old.vanya" :a] ["10.0.0.9" "192.0.2.9"], ["nas.vanya" :aaaa] ["fd00::9"]
+                      ["both.vanya" :aaaa] ["fd00::9"], ["printer.lan.vanya" :a] ["192.0.2.77"])
+        r      (started zone)]
+    (is (= near (without (told r 0))))
+    (is (= near (without (told r 1))))
+    (is (= (assoc always ["old.vanya" :a] ["192.0.2.9"], ["nas.vanya" :none] []) (without (told r 2)))
+        "no private address, nothing below lan.vanya; nas.vanya exists")
+    (is (= #{300} (set (map :record/ttl (filter #(= "old.vanya" (:record/name %)) (river/records r 2))))))))
+
+(deftest a-name-that-is-configured-too
+  (let [r (started (assoc zone :zone/records [(extra "web.vanya" :a "192.0.2.9") (extra "web.vanya" :txt ["x"])])
+                   (trusted 5) (aliased 5 2 "web") (addr 5 2 "192.0.2.5" 24 :addr/valid-s 30) (addr 5 2 "10.0.0.5" 24))]
+    (is (= [["10.0.0.5" "192.0.2.9"] [["x"]]] (map (told r 0) [["web.vanya" :a] ["web.vanya" :txt]])))
+    (is (= [["192.0.2.5" "192.0.2.9"] [["x"]]] (map (told r 2) [["web.vanya" :a] ["web.vanya" :txt]])))
+    (is (= [30 30000] (map (first (filter #(= ["web.vanya" :a] ((juxt :record/name :record/type) %)) (river/records r 2)))
+                           [:record/ttl :record/until-ms]))
+        "the shorter life")))
+
+(deftest services
+  (let [zone (assoc zone :zone/srv {"web" {"_http._tcp" 80 "_quic._udp" 443} "mail" {"_imap._tcp" 143}})
+        srv  (fn [r v] (into {} (filter #(= :srv (second (key %)))) (told r v)))
+        r    (started zone (trusted 5) (aliased 5 2 "web") (addr 5 2 "10.0.0.5" 24))]
+    (is (= {["_http._tcp.web.vanya" :srv] [[0 0 80 "web.vanya"]] ["_quic._udp.web.vanya" :srv] [[0 0 443 "web.vanya"]]} (srv r 0)))
+    (is (= {} (srv r 1) (srv r 2)) "none where the name has no addresses")
+    (is (= (srv r 0) (srv (:river (world/after r (addr 5 2 "2001:db8::5" 64))) 2)))))
+
+(deftest nameservers
+  (let [zone (assoc zone :zone/ns [{:ns/host "ns.vanya" :ns/addresses :own}
+                                   {:ns/host "ns2.vanya" :ns/addresses ["192.0.2.53" "10.0.0.53" "fd00::53" "127.0.0.1"]}
+                                   {:ns/host "ns.example.org" :ns/addresses []}])
+        r    (started zone (link nil 2) (addr nil 2 "192.168.1.1" 24) (addr nil 2 "192.0.2.1" 24) (addr nil 2 "fd00::1" 64)
+                      (addr nil 2 "fe80::1" 64) (addr nil 2 "2001:db8::1" 64 :addr/flags #{:tentative})
+                      (link nil 3) (addr nil 3 "192.168.7.1" 24) (trusted 5) (aliased 5 2 nil) (addr 5 2 "10.0.0.5" 24))
+        glue (fn [v] (into {} (remove #(= :ptr (second (key %)))) (told r v)))]
+    (is (= {["ns.vanya" :a] ["192.168.1.1" "192.168.7.1"] ["ns.vanya" :aaaa] ["fd00::1"]
+            ["ns2.vanya" :a] ["10.0.0.53" "127.0.0.1"] ["ns2.vanya" :aaaa] ["fd00::53"]} (glue 0)))
+    (is (= {["ns.vanya" :a] ["192.0.2.1"] ["ns.vanya" :aaaa] ["fd00::1"]
+            ["ns2.vanya" :a] ["192.0.2.53"] ["ns2.vanya" :aaaa] ["fd00::53"]} (glue 1)) "on-link: those of the LAN where there is no global one")
+    (is (= {["ns.vanya" :a] ["192.0.2.1"] ["ns2.vanya" :a] ["192.0.2.53"]} (glue 2)))
+    (is (= #{["ns.example.org" "ns.vanya" "ns2.vanya"]}
+           (set (for [v [0 1 2], rr (river/records r v) :when (= :ns (:record/type rr))] (:record/data rr)))))
+    (is (= "ns.vanya" (ffirst (:record/data (first (filter #(= :soa (:record/type %)) (river/records r 2)))))) "the first is the primary")
+    (is (= ["2001:db8::1"] (get (told (:river (world/after r (addr nil 2 "2001:db8::1" 64))) 2) ["ns.vanya" :aaaa])) "its addresses follow")))
+
+(deftest one-address-of-two
+  (let [r (started zone (trusted 5) (trusted 6) (aliased 5 2 "web") (addr 5 2 "10.0.0.5" 24) (aliased 6 2 "mail") (addr 6 2 "10.0.0.5" 24))
+        ptr ["5.0.0.10.in-addr.arpa" :ptr]]
+    (is (= ["mail.vanya" "web.vanya"] (get (told r 0) ptr)))
+    (is (= ["mail.lan.vanya" "web.lan.vanya"] (get (told r 1) ptr)))
+    (is (= ["web.vanya"] (get (told (:river (world/after r (world/ns-gone 6))) 0) ptr)))
+    (is (nil? (get (told (:river (world/after r (world/ns-gone 6) (world/ns-gone 5))) 0) ptr)))))
+
+(deftest joining
+  (let [rr (fn [type ttl until & data] {:record/name "x" :record/type type :record/ttl ttl :record/data (vec data) :record/until-ms until})]
+    (are [parts node] (= node (records/joined parts))
+      [{:a (rr :a 60 nil "b")}]                              {:a (rr :a 60 nil "b")}
+      [{:a (rr :a 60 nil "b")} {:a (rr :a 30 5 "a")}]        {:a (rr :a 30 5 "a" "b")}
+      [{:a (rr :a 60 7 "b")} {:a (rr :a 90 9 "b")}]          {:a (rr :a 60 7 "b")}
+      [{:a (rr :a 60 7 "b")} {:none (rr :none 60 nil)}]      {:a (rr :a 60 7 "b")}
+      [{:none (rr :none 60 nil)} {:none (rr :none 60 nil)}]  {:none (rr :none 60 nil)}
+      [{:a (rr :a 60 7 "b")} {:cname (rr :cname 60 nil "y")}] {:cname (rr :cname 60 nil "y")})))
+
+(deftest owners-and-zones
+  (are [owner apex] (= apex (records/zone-of zone owner))
+    "vanya" "vanya", "a.b.vanya" "vanya", "*.vanya" "vanya", "local" "local", "web.local" "local"
+    "5.0.0.10.in-addr.arpa" "0.0.10.in-addr.arpa", "0.0.10.in-addr.arpa" "0.0.10.in-addr.arpa")
+  (is (records/always? zone "x.vanya"))
+  (is (not (records/always? zone "x.arpa")))
+  (is (= :global (published/kind "192.0.2.1")) "documentation prefixes count as global"))
