@@ -42,7 +42,9 @@
    :group?   #(some? (Users/gid %))
    :users    (lazy-seq (names-in "/etc/passwd"))
    :groups   (lazy-seq (names-in "/etc/group"))
-   :bounding (bounding)})
+   :bounding (bounding)
+   ;; a file without a :zone does not pay for what reads one
+   :read-zone (fn [ctx v] ((requiring-resolve 'ontap.model.zone/reader) ctx v))})
 
 (defn- fail [text] (ex-info text {:kind :exit :status 102}))
 
@@ -76,19 +78,28 @@
       (mistaken path (:form read) mistakes)
       result)))
 
+(defn- with-services
+  "The answer of a check, or a mistake: a zone alone is nothing to run services of."
+  [{:keys [services mistakes] :as result}]
+  (if (or mistakes (seq services))
+    result
+    {:mistakes [(mistake/of [] {:expected "at least one service"
+                                :says "there is no service in it; `ontap zone` runs a :zone alone"})]}))
+
 (defn read-file
-  "The services of the file at `path`: {:services [..] :ports {..}}, or {:mistakes
-  text, :found [mistake ..]} with every mistake on a line of its own. Throws with
-  :kind :exit when the file cannot be read."
+  "The services of the file at `path`: {:services [..] :ports {..} :zone zone-or-nil}, at least one
+  service, or {:mistakes text, :found [mistake ..]} with every mistake on a line of its own. Throws
+  with :kind :exit when the file cannot be read."
   [path]
-  (read-with check/check path))
+  (read-with (comp with-services check/check) path))
 
 (defn read-any
-  "As `read-file`; a file with :ports and without :services is one for ontapd, and well
-  too."
+  "As `read-file`; a file without :services is well too, with :zone or, for ontapd, with
+  :ports."
   [path]
   (read-with (fn [form facts]
-               (if (and (map? form) (contains? form :ports) (not (contains? form :services)))
+               (if (and (map? form) (contains? form :ports)
+                        (not (or (contains? form :services) (contains? form :zone))))
                  (check/check-ports form facts)
                  (check/check form facts)))
              path))

@@ -7,7 +7,8 @@
             [ontap.model.order :as order]
             [ontap.model.port :as port]
             [ontap.model.service :as service]
-            [ontap.model.shape :as shape]))
+            [ontap.model.shape :as shape]
+            [ontap.model.zone-claims :as zone-claims]))
 
 (set! *warn-on-reflection* true)
 
@@ -32,22 +33,34 @@
     (shape/ok (vec v))
     (shape/wrong ctx v services-words {:nearest (when (map? v) "[{...}]")})))
 
+(defn- read-zone
+  ;; most files have none, and then nobody waits until what reads one is loaded
+  [{:keys [env] :as ctx} v]
+  (if-let [read (:read-zone env)]
+    (read ctx v)
+    (shape/wrong ctx v "left out" {:says "is not read here; should be left out"})))
+
 (def ^:private file-shape
   {:noun "the file"
    :fields [{:key :services :expected services-words :read read-services :required? true
              :missing (str "is missing; should be " services-words "; a file of :ports alone is for ontapd")}
-            {:key :ports :expected "a map of ports" :read port/ports :default {}}]
-   :refused (merge {:zone "the zone is not in this version; should be left out"}
-                   (zipmap service/keys-of-service
-                           (repeat "is a key of a service; should stand in a map in :services")))})
+            {:key :ports :expected "a map of ports" :read port/ports :default {}}
+            {:key :zone :expected "a zone (a map)" :read read-zone :default nil}]
+   :refused (zipmap service/keys-of-service
+                    (repeat "is a key of a service; should stand in a map in :services"))})
+
+(def ^:private shape-with-zone
+  "A file with :zone needs no services: `ontap zone` names what others have made."
+  (assoc-in file-shape [:fields 0] {:key :services :read read-services :default []}))
 
 (defn- parts
-  "{:forms [...] :ports {...} :mistakes [...]} of a file's form."
+  "{:forms [...] :ports {...} :zone zone-or-nil :mistakes [...]} of a file's form."
   [form env]
   (cond (sequential? form) {:forms (vec form) :ports {} :mistakes []}
         (and (map? form) (file-map? form))
-        (let [{:keys [value mistakes]} (shape/record {:path [] :env env} form file-shape)]
-          {:forms (:services value []) :ports (:ports value {}) :mistakes mistakes})
+        (let [shape (if (some #(= :zone (mistake/nearest % file-keys)) (keys form)) shape-with-zone file-shape)
+              {:keys [value mistakes]} (shape/record {:path [] :env env} form shape)]
+          {:forms (:services value []) :ports (:ports value {}) :zone (:zone value) :mistakes mistakes})
         (map? form) {:forms [form] :ports {} :mistakes []}
         :else {:forms [] :ports {}
                :mistakes [(mistake/of [] {:expected "a service (a map), a vector of services, or {:services [...]}" :found form})]}))
@@ -157,6 +170,29 @@
                                     (first c) (apply str (map #(str " requires " %) (take 1 (rest c))))
                                     (apply str (map #(str ", which requires " %) (drop 2 c)))))}))))
 
+(defn- names-of-the-zone
+  "A service whose name stands for something else in the zone would have no name there, and what it offers no record."
+  [zone entries]
+  (when zone
+    (let [taken (zone-claims/taken zone), cname? (zone-claims/cnames zone)]
+      (concat
+       (for [{{n :name} :values :as e} entries
+             :let [why (get taken n)]
+             :when why]
+         (at e :name {:expected "a name that the zone leaves free" :found n
+                      :says (str "should be a name that the zone leaves free; " (pr-str n) " is " why)}))
+       (for [{{n :name srv :srv} :values :as e} entries
+             [offer] srv
+             :let [whole (str offer "." n "." (:zone/domain zone))]
+             :when (cname? whole)]
+         (at e :srv {:expected "what the zone leaves free" :found offer
+                     :says (str "should be what the zone leaves free; " whole " is a :cname in :records")}))))))
+
+(defn- with-srv
+  "The zone with what the services offer."
+  [zone services]
+  (some-> zone (assoc :zone/srv (into {} (for [{:service/keys [srv] n :service/name} services :when (seq srv)] [n srv])))))
+
 (defn- in-file-order
   "Mistakes of the file first, then service by service, each in the order of its keys."
   [mistakes]
@@ -168,14 +204,15 @@
              mistakes)))
 
 (defn check
-  "{:services [normalised ...] :ports {name normalised}} of a file's form, services in the order of the file; or {:mistakes
-  [...]} with every mistake at once. `env` is described in `ontap.model.service`. Never throws, whatever the form is."
+  "{:services [normalised ...] :ports {name normalised} :zone zone-or-nil} of a file's form, services in the order of the
+  file, none only beside a zone; or {:mistakes [...]} with every mistake at once. `env` is described in
+  `ontap.model.service`; beside that it has :read-zone, `ontap.model.zone/reader` or what calls it. Never throws, whatever the form is."
   [form env]
-  (let [{:keys [forms ports mistakes]} (parts form env)
+  (let [{:keys [forms ports zone mistakes]} (parts form env)
         entries (vec (map-indexed (fn [i f] (assoc (service/examine f env [:services i]) :index i)) forms))
         on-ports (concat (host-links ports) entries)
         found (concat mistakes
-                      (when (and (empty? forms) (empty? mistakes))
+                      (when (and (empty? forms) (nil? zone) (empty? mistakes))
                         [(mistake/of [] {:expected "at least one service" :says "there is no service in it"})])
                       (mapcat :mistakes entries)
                       (same-name entries)
@@ -187,17 +224,20 @@
                       (mixed-modes on-ports)
                       (same-log entries)
                       (unknown-requires entries forms)
-                      (cycles entries))]
+                      (cycles entries)
+                      (names-of-the-zone zone entries))]
     (if (seq found)
       {:mistakes (vec (in-file-order found))}
-      {:services (mapv :service entries) :ports ports})))
+      (let [services (mapv :service entries)]
+        {:services services :ports ports :zone (with-srv zone services)}))))
 
 (defn check-ports
-  "{:services [] :ports {name normalised}} of a file's form as ontapd reads it: its :services may be missing, and are not
-  looked at. Or {:mistakes [...]}. Never throws."
+  "{:services [] :ports {name normalised}} of a file's form as ontapd reads it: its :services and :zone may be missing, and
+  are not looked at. Or {:mistakes [...]}. Never throws."
   [form env]
   (let [shape (assoc file-shape :fields [{:key :services :read (fn [_ _] (shape/ok [])) :default []}
-                                         {:key :ports :read port/ports :default {}}])
+                                         {:key :ports :read port/ports :default {}}
+                                         {:key :zone :read (fn [_ _] (shape/ok nil)) :default nil}])
         {:keys [value mistakes]} (when (and (map? form) (file-map? form)) (shape/record {:path [] :env env} form shape))]
     (cond (seq mistakes) {:mistakes mistakes}
           (seq (:ports value)) {:services [] :ports (:ports value)}

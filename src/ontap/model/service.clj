@@ -12,7 +12,8 @@
             [ontap.model.nameservers :as nameservers]
             [ontap.model.network :as network]
             [ontap.model.quantity :as quantity]
-            [ontap.model.shape :as shape]))
+            [ontap.model.shape :as shape]
+            [ontap.model.zone-srv :as zone-srv]))
 
 (set! *warn-on-reflection* true)
 
@@ -167,6 +168,7 @@
    {:key :requires :expected "a vector of names of services" :default []
     :read (shape/many (shape/text any? "the name of a service") "a vector of names of services, such as [\"db\"]")}
    {:key :ready :expected "{:fd 3} or :notify" :read ready :default nil}
+   {:key :srv :expected zone-srv/expected :read zone-srv/srv :default {}}
    {:key :restart :expected "a map" :read restart-value
     :default {:policy :always :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}}
    {:key :stop :expected "a map" :read stop :default {:signal "TERM" :timeout-ms 10000}}
@@ -178,7 +180,7 @@
   (mapv #(if (= :user (:key %)) (assoc % :required? true) %) fields))
 
 (def ^:private refused
-  {:zone "the :zone is not in this version, and belongs to the file, not to a service"
+  {:zone "belongs to the file, beside :services"
    :ports "belongs to the file, beside :services"
    :services "belongs to the file, not to a service"})
 
@@ -219,6 +221,7 @@
      :service/limits (:limits v)
      :service/requires (vec (distinct requires))
      :service/ready (:ready v)
+     :service/srv (:srv v)
      :service/restart (:restart v)
      :service/stop (:stop v)
      :service/log (:log v)}
@@ -256,7 +259,7 @@
         method (:method ipv4)
         plain (into {} (keep (fn [k] (let [v (get s (keyword "service" (name k)))]
                                        (when (some? v) [k v]))))
-                    [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready])]
+                    [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready :srv])]
     (cond-> (assoc plain
                    :umask (quantity/umask-text (:service/umask s))
                    :limits (update-vals limits quantity/limit-form)

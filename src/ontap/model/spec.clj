@@ -10,7 +10,8 @@
             [ontap.model.nameservers :as nameservers]
             [ontap.model.network :as network]
             [ontap.model.port :as port]
-            [ontap.model.quantity :as quantity]))
+            [ontap.model.quantity :as quantity]
+            [ontap.model.zone-srv :as zone-srv]))
 
 (defn- text-without-nul? [v] (and (string? v) (not (str/includes? v "\u0000"))))
 (defn- one-of [xs] (set xs))
@@ -68,6 +69,7 @@
 (s/def :service/requires (s/coll-of ::text :kind vector? :distinct true))
 (s/def ::fd (s/int-in 3 64))
 (s/def :service/ready (s/nilable (s/or :notify #{:notify} :fd (s/keys :req-un [::fd]))))
+(s/def :service/srv (s/map-of zone-srv/offer? (s/int-in 1 65536)))
 (s/def ::policy #{:always :on-failure :never})
 (s/def ::delay-ms ::ms)
 (s/def ::max-delay-ms ::ms)
@@ -87,14 +89,14 @@
   [:service/name :service/port :service/type :service/mode :service/queues :service/link :service/netns :service/uts
    :service/hostname :service/ipv4 :service/ipv6 :service/release :service/acd :service/start-delay :service/resolv-conf
    :service/address-timeout-ms :service/user :service/groups :service/caps :service/exec :service/env :service/dir :service/umask :service/limits :service/requires :service/ready
-   :service/restart :service/stop :service/log])
+   :service/srv :service/restart :service/stop :service/log])
 
 (s/def ::service
   (s/and (s/keys :req [:service/name :service/port :service/type :service/mode :service/queues :service/link
                        :service/netns :service/uts :service/hostname :service/ipv4 :service/ipv6 :service/release :service/acd
                        :service/start-delay :service/resolv-conf :service/address-timeout-ms :service/user :service/groups :service/caps
                        :service/exec :service/env :service/dir :service/umask
-                       :service/limits :service/requires :service/ready :service/restart :service/stop :service/log])
+                       :service/limits :service/requires :service/ready :service/srv :service/restart :service/stop :service/log])
          #(= (set service-keys) (set (keys %)))
          #(if-let [modes (seq (network/modes (:service/type %)))] (some #{(:service/mode %)} modes) (nil? (:service/mode %)))
          ;; a tap type has queues and no link of its own inside, and the guest its addresses

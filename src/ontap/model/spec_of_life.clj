@@ -84,9 +84,11 @@
 (s/def :link/up? boolean?)
 (s/def :link/running? boolean?)
 (s/def :link/parent (s/nilable nat-int?))
+(s/def :link/parent-nsid (s/nilable nat-int?))
 
 (def ^:private link-keys
-  [:link/index :link/name :link/kind :link/alias :link/hwaddr :link/up? :link/running? :link/parent :ns/id])
+  [:link/index :link/name :link/kind :link/alias :link/hwaddr :link/up? :link/running? :link/parent
+   :link/parent-nsid :ns/id])
 
 (s/def ::link-facts (s/keys :req [:link/index :link/name :link/kind :link/alias :link/hwaddr :link/up? :link/running?
                                   :link/parent :ns/id]))
@@ -96,11 +98,15 @@
 (s/def :addr/prefix (s/int-in 0 129))
 (s/def :addr/family #{:ipv4 :ipv6})
 (s/def :addr/scope #{:global :link :host :other})
-(s/def :addr/flags (s/coll-of #{:tentative :dadfailed :deprecated :temporary} :kind set?))
+(s/def :addr/flags (s/coll-of #{:tentative :dadfailed :deprecated :temporary :permanent} :kind set?))
+(s/def :addr/proto (s/nilable (s/int-in 0 256)))
+(s/def :addr/preferred-s (s/nilable nat-int?))
 (s/def :addr/valid-s (s/nilable nat-int?))
+(s/def :addr/updated-ms (s/nilable int?))
 
 (def ^:private address-keys
-  [:addr/ip :addr/prefix :addr/family :addr/scope :addr/flags :addr/valid-s :link/index :ns/id])
+  [:addr/ip :addr/prefix :addr/family :addr/scope :addr/flags :addr/proto :addr/preferred-s :addr/valid-s
+   :addr/updated-ms :link/index :ns/id])
 
 (s/def ::address-facts
   (s/and (s/keys :req [:addr/ip :addr/prefix :addr/family :addr/scope :addr/flags :addr/valid-s :link/index :ns/id])
@@ -121,6 +127,25 @@
 (defmethod kernel-event :nd/dns [_]
   (s/and (s/keys :req [:ns/id :link/index :nd/servers :nd/search :nd/lifetime-s])
          (only [:event/type :ns/id :link/index :nd/servers :nd/search :nd/lifetime-s])))
+(s/def :router/ip :addr/ip)
+(def ^:private router-event (s/and (s/keys :req [:ns/id :link/index :router/ip])
+                                   (only [:event/type :ns/id :link/index :router/ip])))
+(defmethod kernel-event :router/new [_] router-event)
+(defmethod kernel-event :router/gone [_] router-event)
+(s/def :ns/trusted? boolean?)
+(s/def :ns/netns (s/nilable ::phrase))
+(s/def :ns/inode (s/nilable pos-int?))
+(defmethod kernel-event :ns/known [_]
+  (s/and (s/keys :req [:ns/id :ns/trusted? :ns/netns :ns/inode])
+         (only [:event/type :ns/id :ns/trusted? :ns/netns :ns/inode])))
+(s/def :snapshot/events (s/coll-of ::kernel-event :kind vector?))
+(defmethod kernel-event :ns/read [_]
+  (s/and (s/keys :req [:ns/id :snapshot/events]) (only [:event/type :ns/id :snapshot/events])))
+(defmethod kernel-event :event/snapshot [_]
+  (s/and (s/keys :req [:snapshot/events]) (only [:event/type :snapshot/events])))
+(s/def :lease/names (s/map-of (s/tuple :ns/id :link/index) ::phrase))
+(defmethod kernel-event :lease/names [_]
+  (s/and (s/keys :req [:lease/names]) (only [:event/type :lease/names])))
 (defmethod kernel-event :event/overflow [_] (only [:event/type]))
 (s/def ::kernel-event (s/multi-spec kernel-event :event/type))
 
@@ -128,7 +153,14 @@
 (s/def :inv/links (s/map-of ::place ::link))
 (s/def :inv/addresses (s/and (s/map-of ::place (s/map-of :addr/ip ::address :conform-keys true))
                              #(every? (fn [[_ by-ip]] (every? (fn [[ip a]] (= ip (:addr/ip a))) by-ip)) %)))
-(s/def ::inventory (s/and (s/keys :req [:inv/links :inv/addresses]) (only [:inv/links :inv/addresses])))
+(s/def :inv/routers (s/map-of ::place (s/coll-of :router/ip :kind set? :min-count 1)))
+(s/def :inv/left (s/map-of ::place int?))
+(s/def :inv/namespaces (s/map-of nat-int? (s/keys :opt [:ns/trusted? :ns/netns :ns/inode])))
+(s/def :inv/leases (s/map-of ::place ::phrase))
+(s/def :inv/places (s/map-of :ns/id (s/coll-of ::place :kind set? :min-count 1)))
+(def ^:private inventory-keys
+  [:inv/links :inv/addresses :inv/routers :inv/left :inv/namespaces :inv/leases :inv/places])
+(s/def ::inventory (s/and (s/keys :req [:inv/links :inv/addresses]) (only inventory-keys)))
 
 ;; --- a run
 

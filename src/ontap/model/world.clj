@@ -102,9 +102,11 @@
 (defn difference
   "What a new list of declarations means: {:gone names :changed services
   :new services :same names}. One that is about to be forgotten, and is declared
-  again, counts as changed."
+  again, counts as changed. What it offers (:service/srv) is the zone's business:
+  no workload is restarted for it."
   [world services]
-  (let [now  (into {} (map (juxt :service/name identity)) services)
+  (let [run  #(dissoc % :service/srv)
+        now  (into {} (map (juxt :service/name identity)) services)
         going? #(or (get-in world [:world/services % :sup/leave?])
                     (get-in world [:world/leaving % :leave?]))
         old  (into {} (map (fn [[n s]] [n (if (going? n)
@@ -112,7 +114,7 @@
                                             (or (:sup/next s) (:service s)))]))
                    (:world/services world))]
     {:gone    (vec (sort (remove now (keys old))))
-     :changed (filterv #(and (old (:service/name %)) (not= % (old (:service/name %))))
+     :changed (filterv #(and (old (:service/name %)) (not= (run %) (run (old (:service/name %)))))
                        services)
      :new     (filterv #(not (old (:service/name %))) services)
-     :same    (vec (sort (filter #(= (old %) (now %)) (filter now (keys old)))))}))
+     :same    (vec (sort (filter #(= (run (old %)) (run (now %))) (filter now (keys old)))))}))

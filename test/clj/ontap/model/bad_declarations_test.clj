@@ -8,10 +8,11 @@
             [ontap.model.check :as check]
             [ontap.model.declaration :as declaration]
             [ontap.model.mistake :as mistake]
-            [ontap.model.spec :as spec]))
+            [ontap.model.spec :as spec]
+            [ontap.model.zone :as zone]))
 
 (def ^:private env
-  {:root? true
+  {:root? true :read-zone zone/reader
    :user? #{"root" "www" "git"} :users ["root" "www" "git"]
    :group? #{"kvm" "www"} :groups ["kvm" "www"]
    :bounding (disj (set caps/names) "sys_module")})
@@ -65,8 +66,8 @@
    "services.edn: :services: should be a vector of services, is {:name \"web\"}; did you mean [{...}]?"]
   ['{:servces []}
    "services.edn: :servces: unknown key; did you mean :services?"]
-  ['{:services [{:name "web" :port "eth0" :user "www" :exec ["httpd"]}] :zone {}}
-   "services.edn: :zone: the zone is not in this version; should be left out"]
+  ['{:services [{:name "web" :port "eth0" :user "www" :exec ["httpd"]}] :zone "vanya"}
+   "services.edn: :zone: should be a zone (a map) such as {:domain \"vanya\" :listen [\"[::]:53\" \"0.0.0.0:53\"]}"]
   ['{:services [{:name "web" :port "eth0" :user "www" :exec ["httpd"]}] :ports {"eth0" {:mtu 1} "a b" {}}}
    "services.edn: :ports \"a b\": should be the name of a network interface (1 to 15 bytes, without space, / and :), is \"a b\""
    "services.edn: :ports \"eth0\" :mtu: unknown key; the keys of a port are :host-link, :owner, :group, :mode, :own-netns and :allow"]
@@ -81,11 +82,11 @@
   ['{:name "web" :prot "eth0" :user "www" :exec ["httpd"]}
    "services.edn: web :prot: unknown key; did you mean :port?"]
   [(web :colour :red)
-   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :queues, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :release, :acd, :start-delay, :resolv-conf, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :restart, :stop and :log"]
+   "services.edn: web :colour: unknown key; the keys of a service are :name, :port, :type, :mode, :queues, :link, :netns, :uts, :hostname, :ipv4, :ipv6, :gateway, :release, :acd, :start-delay, :resolv-conf, :address-timeout, :user, :groups, :caps, :exec, :env, :dir, :umask, :limits, :requires, :ready, :srv, :restart, :stop and :log"]
   [(web "caps" "+net_raw")
    "services.edn: web \"caps\": unknown key; did you mean :caps?"]
   [(web :zone "lan")
-   "services.edn: web :zone: the :zone is not in this version, and belongs to the file, not to a service"]
+   "services.edn: web :zone: belongs to the file, beside :services"]
   ['{:name "web" :port "eth0" :exec ["httpd"]}
    "services.edn: web :user: :user is required when root runs it; \"root\" has to be said"]
   ['{:name "Web_1" :port "eth0" :user "www" :exec ["httpd"]}
@@ -275,6 +276,21 @@
    "services.edn: web :ready: should be {:fd 3} or :notify, is true"]
   [(web :ready :notfy)
    "services.edn: web :ready: should be {:fd 3} or :notify, is :notfy; did you mean :notify?"]
+  [(web :srv ["_http._tcp" 80])
+   "services.edn: web :srv: should be a map from what is offered to its port, such as {\"_http._tcp\" 80}, is [\"_http._tcp\" 80]"]
+  [(web :srv {"http" 80})
+   "services.edn: web :srv \"http\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"http\"; did you mean \"_http._tcp\"?"]
+  [(web :srv {"_sip._sctp" 5060 "_a-service-too-long._tcp" 1 "_80._udp" 80 "_-a._tcp" 1 "_http._tcp.web" 80})
+   "services.edn: web :srv \"_-a._tcp\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"_-a._tcp\""
+   "services.edn: web :srv \"_80._udp\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"_80._udp\""
+   "services.edn: web :srv \"_a-service-too-long._tcp\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"_a-service-too-long._tcp\""
+   "services.edn: web :srv \"_http._tcp.web\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"_http._tcp.web\""
+   "services.edn: web :srv \"_sip._sctp\": should be what is offered and by which protocol, such as \"_http._tcp\" or \"_dns._udp\", is \"_sip._sctp\"; did you mean \"_sip._tcp\"?"]
+  [(web :srv {:_http._tcp "80" "_dns._udp" 0})
+   "services.edn: web :srv \"_dns._udp\": should be a whole number from 1 to 65535, is 0"
+   "services.edn: web :srv :_http._tcp: should be a whole number from 1 to 65535, is \"80\""]
+  [(web :srv {"_http._tcp" 80 "_HTTP._tcp" 81})
+   "services.edn: web :srv: should be a map that names each once, is {\"_http._tcp\" 80, \"_HTTP._tcp\" 81}"]
   [(web :restart :never)
    "services.edn: web :restart: should be a map such as {:policy :on-failure :delay \"1s\"}, is :never; did you mean {:policy :never}?"]
   [(web :restart {:policy :allways})

@@ -41,8 +41,7 @@
    [{:name "web" :port "eth0"} no-port]
    [{:ports {"eth0" {}} :portz {}}
     "ontap.edn: :portz: unknown key; did you mean :ports?"]
-   [{:ports {"eth0" {}} :zone {}}
-    "ontap.edn: :zone: the zone is not in this version; should be left out"]
+   [{:zone {:domain "vanya"}} no-port]
    [{:ports ["eth0"]}
     "ontap.edn: :ports: should be a map of ports, such as {\"eth0\" {}}, is [\"eth0\"]"]
    [{:ports {"eth0" true}}

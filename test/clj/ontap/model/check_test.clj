@@ -10,10 +10,13 @@
             [ontap.model.declaration :as declaration]
             [ontap.model.mistake :as mistake]
             [ontap.model.service :as service]
-            [ontap.model.spec :as spec]))
+            [ontap.model.spec :as spec]
+            [ontap.model.spec-of-zone :as spec-of-zone]
+            [ontap.model.zone :as model-zone]))
 
-(def ^:private env {:root? true})
+(def ^:private env {:root? true :read-zone model-zone/reader})
 (def ^:private web {:name "web" :port "eth0" :user "www" :exec ["httpd"]})
+(def ^:private zone {:domain "vanya"})
 (def ^:private db {:name "db" :port "eth0" :user "www" :exec ["dbd"]})
 
 (deftest the-shapes-of-a-file
@@ -23,7 +26,17 @@
     [web db]                                  ["web" "db"] nil
     (list db web)                             ["db" "web"] nil
     {:services [web]}                         ["web"]      nil
-    {:services [web db] :ports {"eth0" {}}}   ["web" "db"] ["eth0"]))
+    {:services [web db] :ports {"eth0" {}}}   ["web" "db"] ["eth0"]
+    {:zone zone}                              []           nil
+    {:zone zone :services []}                 []           nil
+    {:zone zone :ports {"eth0" {}}}           []           ["eth0"]
+    {:zone zone :services [web]}              ["web"]      nil))
+
+(deftest the-zone-of-a-file
+  (is (= [nil] (map #(:zone (check/check % env)) [web])))
+  (let [z (:zone (check/check {:zone zone :services [(assoc web :srv {"_http._tcp" 80 "_https._tcp" 443}) db]} env))]
+    (is (s/valid? ::spec-of-zone/zone z) (s/explain-str ::spec-of-zone/zone z))
+    (is (= {"web" {"_http._tcp" 80 "_https._tcp" 443}} (:zone/srv z)) "What services offer is in the zone.")))
 
 (deftest the-same-file-for-the-daemon
   (are [form names] (= {:services [] :ports names} (update (check/check-ports form env) :ports keys))
@@ -101,13 +114,13 @@
                (gen/map (gen/elements [:services :ports :zone :servces]) (gen/one-of [gen-junk (gen/vector gen-service 0 3)]))])))
 
 (def ^:private gen-env
-  (gen/elements [{} nil {:root? true} {:root? true :user? #{"www"} :users ["www"] :group? (constantly false) :groups nil :bounding #{"chown"}}]))
+  (gen/elements [{} nil env {:root? true} {:root? true :read-zone model-zone/reader :user? #{"www"} :users ["www"] :group? (constantly false) :groups nil :bounding #{"chown"}}]))
 
-(defn- answer? [{:keys [services ports mistakes]} form]
+(defn- answer? [{:keys [services ports zone mistakes]} form]
   (if mistakes
     (and (s/valid? ::spec/mistakes mistakes) (nil? services)
          (re-matches #"(?:f\.edn: [^\p{Cntrl}]+\n?)+" (mistake/render mistakes "f.edn" form)))
-    (and (seq services) (every? #(s/valid? ::spec/service %) services) (s/valid? ::spec/ports ports))))
+    (and (or (seq services) zone) (s/valid? (s/nilable ::spec-of-zone/zone) zone) (every? #(s/valid? ::spec/service %) services) (s/valid? ::spec/ports ports))))
 
 (defn- answer-for-the-daemon? [{:keys [services ports mistakes]} form]
   (if mistakes

@@ -25,7 +25,7 @@
                      :hostname "arroyocc" :ipv4 {:method :dhcp} :ipv6 {:method :slaac} :release false :acd true
                      :start-delay true :resolv-conf true :address-timeout-ms 30000 :user "www" :groups nil :caps ["net_bind_service"]
                      :exec ["darkhttpd" "/www" "--default-mimetype" "text/html"] :env {} :dir "/" :umask 18 :limits {}
-                     :requires [] :ready nil
+                     :requires [] :ready nil :srv {}
                      :restart {:policy :always :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}
                      :stop {:signal "TERM" :timeout-ms 10000} :log {:file nil :max-bytes 4194304}}
            (normal form)))
@@ -92,6 +92,8 @@
     {:requires ["db" "db"]}            #:service{:requires ["db"]}
     {:ready {:fd 3}}                   #:service{:ready {:fd 3}}
     {:ready :notify}                   #:service{:ready :notify}
+    {:srv {"_http._tcp" 80 "_DNS-x._udp" 53}} #:service{:srv {"_dns-x._udp" 53 "_http._tcp" 80}}
+    {:type "ipvtap" :srv {:_ssh._tcp 22}} #:service{:srv {"_ssh._tcp" 22}}
     {:restart {:policy :never}}        #:service{:restart {:policy :never :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}}
     {:restart {:delay 40}}             #:service{:restart {:policy :always :delay-ms 40000 :max-delay-ms 40000 :limit 10 :window-ms 60000}}
     {:stop {:signal :sigint :timeout 0.5}} #:service{:stop {:signal "INT" :timeout-ms 500}}
@@ -147,6 +149,7 @@
                   :umask (gen/elements ["022" 0 "0777"])
                   :limits (gen/map (gen/fmap keyword (gen/elements quantity/limit-names)) gen-limit)
                   :requires (gen/vector gen-name 0 3) :ready (gen/elements [{:fd 3} :notify])
+                  :srv (gen/map (gen/elements ["_http._tcp" "_Dns._udp" "_a-1._tcp"]) (gen/choose 1 65535))
                   :restart (gen/hash-map :policy (gen/elements [:always :never :on-failure]) :delay gen-duration :limit (gen/choose 1 9)
                                          :window (gen/choose 1 99))
                   :stop (gen/hash-map :signal (gen/elements quantity/signals) :timeout gen-duration)
