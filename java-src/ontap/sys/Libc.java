@@ -152,6 +152,11 @@ final class Libc {
 
     static native long recvmsg(int fd, Pointer message, int flags);
 
+    // Arrays of struct mmsghdr by their address: these two are called for every few queries of a busy DNS server.
+    static native int recvmmsg(int fd, long messages, int count, int flags, long timeout);
+
+    static native int sendmmsg(int fd, long messages, int count, int flags);
+
     // sys/epoll.h, sys/eventfd.h, sys/timerfd.h, sys/inotify.h
     static native int epoll_create1(int flags);
 
