@@ -10,6 +10,7 @@
             [ontap.alloc.dhcp :as dhcp]
             [ontap.alloc.found :as found]
             [ontap.alloc.guests :as guests]
+            [ontap.alloc.public-names :as public-names]
             [ontap.alloc.strangers :as strangers]
             [ontap.model.allocation :as allocation]
             [ontap.model.link-lease :as link-lease]
@@ -196,8 +197,9 @@
   (vswap! handles dissoc id)
   (book/forget! book id))
 
-(defn- record! [{:keys [book boot-id lines state]}]
-  (book/write! book boot-id lines @state link-lease/written))
+(defn- record! [{:keys [book boot-id lines state public]}]
+  (book/write! book boot-id lines @state link-lease/written)
+  (public-names/write! (:path public) (:written public) boot-id (:netns public) (vals (:alloc/leases @state))))
 
 (defn- perform! [{:keys [^EventLoop loop note] :as alloc} [effect a b]]
   (case effect
@@ -354,7 +356,7 @@
 (defn allocator
   "An allocator that has handed nothing out yet. Takes :loop, :prefix (begins the names of
   links with descriptors), :note (fn [level nil text]), :book (`ontap.alloc.book/layout`),
-  :boot-id, :hear (fn []: takes in what the kernel has said up to now), :halt (fn [point
+  :boot-id, :public {:path :netns :written} (see `ontap.alloc.public-names/write!`), :hear (fn []: takes in what the kernel has said up to now), :halt (fn [point
   nil]), :submit (fn [label task done]), :guests (see `ontap.alloc.guests`), :dhcp with what
   belongs to it (see `ontap.alloc.addresses`; left out where links have no IPv4 address of ours) and :kernel,
   functions that block for the kernel, called in fresh threads: :look (fn [Fd refuse]),

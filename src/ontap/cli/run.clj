@@ -38,7 +38,7 @@
   (let [file     (first arguments)
         ;; read while the program loads: a machine has two cores
         declared (ahead #(declared/read-file file))]
-    ((requiring-resolve 'ontap.ops.system/up!) {:declared declared :env env})))
+    ((requiring-resolve 'ontap.ops.system/up!) {:declared declared :file file :env env})))
 
 (defn exec
   "Becomes one service of a file: returns only by throwing."
@@ -74,16 +74,19 @@
   "Prints what would be made of a file's services, and what is missing here for it; or
   every mistake. Touches nothing."
   [{:keys [arguments options]}]
-  (let [{:keys [services ports mistakes found]} (declared/read-any (first arguments))
+  (let [{:keys [services ports zone mistakes found]} (declared/read-any (first arguments))
         edn? (= "edn" (:format options))]
     (when mistakes
       (when edn? (prn {:mistakes found}))
       (declared/fail! mistakes))
     (let [plan ((requiring-resolve 'ontap.model.plan/of) services)]
       (if edn?
-        (prn (if (seq services) plan ports))
+        (prn (cond (seq services) plan
+                   zone           ((requiring-resolve 'ontap.model.zone-words/public) zone)
+                   :else          ports))
         (lines! (concat (when (seq ports) ((requiring-resolve 'ontap.model.port/words) ports))
                         ((requiring-resolve 'ontap.model.plan/words) plan)
+                        (when zone ((requiring-resolve 'ontap.model.zone-words/words) zone))
                         (here services)))))
     0))
 

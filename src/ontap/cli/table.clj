@@ -33,6 +33,10 @@
   [nil "--verbosity LEVEL" "debug, info (else), warning or error"
    :validate [#{"debug" "info" "warning" "error"} "should be debug, info, warning or error"]])
 
+(def ^:private view-option
+  [nil "--view VIEW" "private, on-link or foreign: for whom"
+   :validate [#{"private" "on-link" "foreign"} "should be private, on-link or foreign"]])
+
 (def commands
   "Every command, in the order of the help."
   [{:name "up" :args "FILE" :arity [1 1]
@@ -107,6 +111,38 @@
    {:name "release" :args "ID" :arity [1 1]
     :doc "End a lease of ontapd; return once its link is gone"
     :options [] :run 'ontap.cli.lend/release}
+   {:name "zone" :args "[FILE]" :arity [0 1]
+    :doc "Give every address a name: answer DNS, write tinydns data"
+    :about ["Follows the addresses of all links in all network namespaces, and answers for them: NAME.wan.DOMAIN global addresses, NAME.lan.DOMAIN private ones, NAME.DOMAIN whichever suits the asker, NAME.local link-local ones. A link's name is its alias."
+            "Takes its sockets as root, and then runs as a user of its own (ontap, where there is one, else nobody) with CAP_NET_ADMIN and CAP_NET_BROADCAST. FILE has a :zone; without one, --domain and --listen say enough."]
+    :options [["-d" "--domain DOMAIN" "The domain that the names are in"]
+              ["-l" "--listen ADDRESS:PORT" "Answer DNS there: [::]:53, 0.0.0.0:53; may be said again"
+               :multi true :update-fn (fnil conj [])]
+              ["-a" "--all-namespaces" "Also network namespaces that have no link of ours: all of /run/netns, and of any process"]
+              [nil "--name-from WHAT" "alias (else) or link: what names a link"
+               :validate [#{"alias" "link"} "should be alias or link"]]
+              [nil "--tinydns FILE" "Write the names as data for tinydns-data, at each change"]
+              [nil "--dialect DIALECT" "of tinydns-data: stock (else), fefe or curve6"
+               :validate [#{"stock" "fefe" "curve6"} "should be stock, fefe or curve6"]]
+              [nil "--once" "Print the names there are now, and end"]
+              [nil "--format FORMAT" "of --once: tinydns (else), hosts, zone, edn or json" :default "tinydns" :default-desc "tinydns"
+               :validate [#{"tinydns" "hosts" "zone" "edn" "json"} "should be tinydns, hosts, zone, edn or json"]]
+              view-option
+              [nil "--user USER" "Run as USER"]
+              [nil "--ready-fd N" "Write a newline there when ready" :parse-fn parse-long
+               :validate [#(and % (<= 1 % 1023)) "should be the number of a descriptor"]]
+              [nil "--pid-file FILE" "Write the pid there when ready"]
+              [nil "--life-fd N" "Whose zone it is: until that descriptor hangs up, nobody else takes over" :parse-fn parse-long
+               :validate [#(and % (<= 3 % 1023)) "should be the number of a descriptor"]]]
+    :run 'ontap.cli.zone/zone}
+   {:name "names" :args "[NAME…]" :arity [0 nil]
+    :doc "Show the names of the running `ontap zone`: addresses, kind, namespace, since when"
+    :about ["--view shows what one kind of asker is told: private (of the LAN), on-link (a global address on one of our prefixes) or foreign."]
+    :options [["-w" "--watch" "Go on, and show what changes"] view-option format-option]
+    :run 'ontap.cli.zone/names}
+   {:name "explain" :args "NAME" :arity [1 1]
+    :doc "Say why NAME has the addresses it has, or has none"
+    :options [format-option] :run 'ontap.cli.zone/explain}
    {:name "demo" :args "" :arity [0 0]
     :doc "Show all of it on a LAN of its own, touching nothing of the machine"
     :options [] :run 'ontap.cli.run/demo}])

@@ -8,6 +8,7 @@
             [ontap.model.supervision :as supervision]
             [ontap.model.world :as world]
             [ontap.ops.lending :as lending]
+            [ontap.ops.zone-child :as zone-child]
             [ontap.run.parts :as parts]
             [ontap.run.paths :as paths]
             [ontap.run.supervisor :as supervisor]
@@ -115,12 +116,13 @@
   "Reads and checks the file again; then stops what is gone or changed, starts what
   is new, and leaves the rest alone. A file with mistakes changes nothing."
   [sup reply!]
-  (let [{:keys [services mistakes]} (try ((:declared sup))
-                                         (catch clojure.lang.ExceptionInfo e
-                                           {:mistakes (ex-message e)}))]
+  (let [{:keys [services zone mistakes]} (try ((:declared sup))
+                                              (catch clojure.lang.ExceptionInfo e
+                                                {:mistakes (ex-message e)}))]
     (if mistakes
       (reply! {:ok? false :status 102 :message mistakes})
       (let [_ (lending/lend! sup services)
+            _ (zone-child/want! (:zone sup) zone)
             {:keys [gone changed new same]} (supervisor/reload! sup services)
             summary {:stopped gone
                      :changed (mapv :service/name changed)

@@ -18,7 +18,9 @@
           (recur))))
     (.toString out StandardCharsets/UTF_8)))
 
-(defn- connect ^Fd [{:paths/keys [control]}]
+(defn- connect
+  "Connects to the control socket at `control`, of what `starter` starts."
+  ^Fd [^String control starter]
   (try
     (UnixSockets/connect control)
     (catch SysException e
@@ -26,7 +28,7 @@
        (condp contains? (.errno e)
          #{Errno/ENOENT Errno/ECONNREFUSED}
          (ex-info (str "unable to ask a running ontap: none listens on " control
-                       "; `ontap up FILE` starts one")
+                       "; `" starter "` starts one")
                   {:kind :exit :status 111})
          #{Errno/EACCES}
          (ex-info (str "unable to ask the running ontap: " control
@@ -34,12 +36,12 @@
                   {:kind :exit :status 111})
          e)))))
 
-(defn ask
-  "The :result of `request` (a map with :command), asked of the `ontap up` of
-  `paths`. Blocks until it has answered. Throws with :kind :exit when nobody
-  listens or the answer is no."
-  [paths request]
-  (with-open [fd (connect paths)]
+(defn ask-at
+  "The :result of `request` (a map with :command), asked of whoever answers at the socket
+  `control`; `starter` is the command that starts one. Blocks until it has answered. Throws
+  with :kind :exit when nobody listens or the answer is no."
+  [control starter request]
+  (with-open [fd (connect control starter)]
     (Io/writeAll fd (.getBytes (str (pr-str (assoc request :ontap/v 1)) "\n")
                                StandardCharsets/UTF_8))
     (let [text (read-all fd)]
@@ -49,3 +51,8 @@
         (if ok?
           result
           (throw (ex-info message {:kind :exit :status (or status 1)})))))))
+
+(defn ask
+  "As `ask-at`, of the `ontap up` of `paths`."
+  [{:paths/keys [control]} request]
+  (ask-at control "ontap up FILE" request))

@@ -123,12 +123,12 @@
         (.add loop fd EventLoop/EPOLLIN (on-client loop clients fd handle)))
       (.close fd))))
 
-(defn serve!
-  "Listens on `path` with `loop`. `handle` is called with a request and a function
-  that takes the reply, once. Returns a function that ends it. Throws SysException."
-  [^EventLoop loop path handle]
-  (let [listener (UnixSockets/listen path 0600)
-        clients  (volatile! {})]
+(defn serve-on!
+  "Answers on `listener`, a listening socket that is bound to `path`, with `loop`. `handle` is
+  called with a request and a function that takes the reply, once. Returns a function that
+  ends it and removes the socket. Throws SysException."
+  [^EventLoop loop ^Fd listener path handle]
+  (let [clients (volatile! {})]
     (.add loop listener EventLoop/EPOLLIN
           (reify EventLoop$Handler
             (ready [this _]
@@ -146,3 +146,8 @@
       (.remove loop listener)
       (.close listener)
       (Io/unlink path))))
+
+(defn serve!
+  "As `serve-on!`, with a socket of its own that it listens on at `path`. Throws SysException."
+  [loop path handle]
+  (serve-on! loop (UnixSockets/listen path 0600) path handle))

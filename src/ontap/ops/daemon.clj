@@ -97,7 +97,7 @@
                 inotify (Inotify.)
                 loop    (process/event-loop env)]
       (let [self  (volatile! nil)
-            alloc (or (lending/open! {:loop loop :dir dir :env env :note note :ipv4? true
+            alloc (or (lending/open! {:loop loop :dir dir :env env :note note :ipv4? true :names (str dir "/names.edn")
                                       :hear #(some-> @self hear!)})
                       (throw (process/exit 111 (str "unable to run: another ontapd runs in " dir
                                             "; ONTAP_RUNTIME_DIR=DIR gives this one a folder of its own"))))

@@ -14,6 +14,7 @@
             [ontap.model.allocation :as allocation]
             [ontap.model.inventory :as inventory]
             [ontap.ops.ipv4 :as ipv4]
+            [ontap.ops.lease-names :as lease-names]
             [ontap.ops.note :as note]
             [ontap.ops.secret :as secret]
             [ontap.run.halt :as halt]
@@ -74,9 +75,10 @@
 (defn open!
   "An allocator on `loop` that keeps its book in `dir` (made; its parent is there), with
   what an earlier one left there taken up; `hear` (fn []) takes in what the kernel has
-  said. `ipv4?`: does it settle the IPv4 addresses of its links? Nil when another process
-  has that book. Blocks for the kernel."
-  [{:keys [loop dir prefix env note hear ipv4?] :or {prefix "ontap"} :as given}]
+  said; `names` is the path of the file that tells everybody which link has which name.
+  `ipv4?`: does it settle the IPv4 addresses of its links? Nil when another process has that
+  book. Blocks for the kernel."
+  [{:keys [loop dir prefix env note hear names ipv4?] :or {prefix "ontap"} :as given}]
   (let [book (book/layout dir)]
     (paths/make-dir! dir 0711)
     (book/prepare! book)
@@ -95,6 +97,7 @@
                     :lock    lock
                     :taps    taps
                     :boot-id (Procs/bootId)
+                    :public  {:path names :netns lease-names/own-netns :written (volatile! nil)}
                     :hear    hear
                     :halt    halt/point!
                     :submit  submit
@@ -125,6 +128,7 @@
       (vreset! lender (open! {:loop (:loop sup) :dir (str (:paths/dir paths) "/up") :env env
                               ;; taps of ontapd may be beside ours
                               :prefix "ontup"
+                              :names (str (:paths/dir paths) "/up-names.edn")
                               :note note/line! :hear #((:hear sup) sup)})))
     (allocator/dispatch! @lender [:ports (into {} (map (fn [p] [p {:port/name p}])) ports)])
     (allocator/kernel-said! @lender [] (inventory/link-names @(:inventory sup)))))

@@ -66,13 +66,15 @@
     (UnixSockets/send fd (.getBytes "READY=1\n" StandardCharsets/US_ASCII) [])))
 
 (defn ready!
-  "Says that this process is ready, by all the ways it was asked for: `fd` (a number),
-  `pid-file`, NOTIFY_SOCKET of `env`; the file last."
-  [{:keys [fd pid-file]} env]
-  (when fd
-    (with-open [out (Fd/own (int fd) "--ready-fd")]
+  "Says that this process is ready, by all the ways it was asked for: `fd` (a number) or `out` (an
+  Fd), NOTIFY_SOCKET of `env`, `pid-file` (a path) or `pid-out` (an Fd); the file last."
+  [{:keys [fd out pid-file pid-out]} env]
+  (when-let [out (or out (some-> fd int (Fd/own "--ready-fd")))]
+    (with-open [^Fd out out]
       (Io/writeAll out (.getBytes "\n" StandardCharsets/US_ASCII))))
   (when-let [path (not-empty (get env "NOTIFY_SOCKET"))]
     (when (str/starts-with? path "/") (notify-socket! path)))
-  (when pid-file
-    (Io/replace pid-file (.getBytes (str (Io/getpid) "\n") StandardCharsets/US_ASCII) 0644)))
+  (let [pid (.getBytes (str (Io/getpid) "\n") StandardCharsets/US_ASCII)]
+    (when pid-file (Io/replace pid-file pid 0644))
+    (when pid-out
+      (with-open [^Fd out pid-out] (Io/writeAll out pid)))))

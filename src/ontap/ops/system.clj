@@ -15,6 +15,7 @@
             [ontap.ops.process :as process]
             [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
+            [ontap.ops.zone-child :as zone-child]
             [ontap.run.adopt :as adopt]
             [ontap.run.cgroup :as cgroup]
             [ontap.run.parts :as parts]
@@ -64,7 +65,8 @@
         (when-not (world/rest? @(:world sup))
           (parts/note! sup :info nil "stopping all; asked again, it kills what has not stopped"))
         (supervisor/leave! sup (keys (:world/services @(:world sup))) {:leave? true})
-        (supervisor/await! sup world/rest? #(.stop ^EventLoop (:loop sup)))))))
+        (supervisor/await! sup world/rest?
+                           #(zone-child/end! (:zone sup) (fn [] (.stop ^EventLoop (:loop sup)))))))))
 
 (defn- hang-up!
   "What SIGHUP asks for."
@@ -119,10 +121,11 @@
 (defn up!
   "Runs the declared services until SIGTERM or SIGINT; blocks; returns the exit
   status. `declared` (fn []) gives {:services [..]} or {:mistakes text}, and is asked
-  again at each reload; `env` a map of strings; `ready!` (optional) is called once
+  again at each reload; `file` is the path it comes from, for the zone, if it declares one; `env` a
+  map of strings; `ready!` (optional) is called once
   questions are answered. Throws with :kind :exit."
-  [{:keys [declared env ready!]}]
-  (let [{:keys [services mistakes]} (declared)
+  [{:keys [declared file env ready!]}]
+  (let [{:keys [services zone mistakes]} (declared)
         _       (when mistakes (throw (process/exit 102 mistakes)))
         paths   (paths/layout (paths/runtime-dir env (paths/caller)))
         _       (paths/make-layout! paths)
@@ -150,7 +153,9 @@
                        :nameservers (nameservers/nameservers {:loop loop :changed #(resolv-watch/told! @self %)})
                        :ipv4 (ipv4/engine {:loop loop :env env :note note/line!
                                            :submit (partial work/submit! (:crew sup))
-                                           :told #(told! @self %1 %2 %3)}))
+                                           :told #(told! @self %1 %2 %3)})
+                       :zone (zone-child/child {:loop loop :env env :file file :note note/line!
+                                                :submit (partial work/submit! (:crew sup))}))
             {:keys [records unreadable]} (record/read-all paths boot-id)]
         (vreset! self sup)
         (vreset! (:self sup) sup)
@@ -171,6 +176,7 @@
           (process/on-signals! loop signals #(hang-up! sup) #(shut-down! sup))
           (listen-to-ontapd! sup)
           (supervisor/reload! sup services)
+          (zone-child/want! (:zone sup) zone)
           (when ready! (ready!))
           (process/tidy-later! loop)
           (.run loop)

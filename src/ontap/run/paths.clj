@@ -83,6 +83,16 @@
    :paths/ready    (str dir "/ready")
    :paths/notify   (str dir "/notify")})
 
+(defn zone-dir
+  "The folder of a zone below the run-time folder `dir`; it belongs to the zone's own user."
+  [dir]
+  (str dir "/zone"))
+
+(defn zone-control
+  "The control socket of the zone of the run-time folder `dir`."
+  [dir]
+  (str (zone-dir dir) "/control.sock"))
+
 (defn- check-owned!
   "Throws unless `path` is this process's user's, and nobody else's to change."
   [path]
