@@ -15,7 +15,7 @@ import org.xbill.DNS.Type;
 
 /**
  * The records of a name that have the same type (RFC 2181, section 5), of class IN. Immutable. They are in the order of
- * DNSSEC (RFC 4034, section 6.3), each once.
+ * their data's octets (as in RFC 4034, section 6.3), each once.
  *
  * <p>Type {@link #NOTHING} says that the name is there and has no records.
  */

@@ -10,13 +10,21 @@
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [ontap.cli.declared :as declared]
+            [ontap.kernel.events :as events]
             [ontap.main :as main]
+            [ontap.model.zone :as zone]
             [ontap.ops.daemon :as daemon]
-            [ontap.ops.system :as system])
+            [ontap.ops.system :as system]
+            [ontap.ops.zone :as ops-zone]
+            [ontap.ops.zone-once]
+            [ontap.ops.zone-start]
+            [ontap.publish.sockets :as sockets]
+            [ontap.run.paths :as paths])
   (:import (java.util.jar JarEntry JarFile)
+           (ontap.dns Ask)
            (ontap.rtnl LinkSpec Rtnl)
            (ontap.rtnl.kind Veth)
-           (ontap.sys Io Namespaces NsThread Signals)))
+           (ontap.sys Endpoint Io Namespaces NsThread Signals UnixSockets)))
 
 (set! *warn-on-reflection* true)
 
@@ -58,9 +66,32 @@
     (apply ontap env words))
   (Io/kill (Io/getpid) (Signals/number "TERM")))
 
+(defn- ask-zone! [env]
+  (with-open [rtnl (Rtnl/open)]
+    (.setAlias rtnl (.index (.link rtnl "lan0")) "one"))
+  (Ask/ask (Endpoint/of "127.0.0.1" 53) (Endpoint/of "127.0.0.1" 0) "one.zone" "AAAA" 1000)
+  (doseq [words [["names"] ["explain" "one"]]] (apply ontap env words))
+  (Io/kill (Io/getpid) (Signals/number "TERM")))
+
+(defn- zone-life!
+  "A zone as it serves, with what it would hand itself."
+  [env]
+  (with-open [rtnl (Rtnl/open)] (.setUp rtnl 1))
+  (let [dir     (paths/runtime-dir env (paths/caller))
+        zone    (:value (zone/of-options {:domain "zone" :listen ["0.0.0.0:53"]} (declared/machine)))
+        monitor (events/open-monitor {:routes? true})
+        fds     (sockets/bind-all! (:zone/listen zone))]
+    (paths/make-dir! (paths/zone-dir dir) 0700)
+    (paths/make-dir! (str (paths/state-dir env (paths/caller)) "/zone") 0700)
+    (let [control (UnixSockets/listen (paths/zone-control dir) 0600)
+          asker   (delay (NsThread/start "zone-asker" #(ask-zone! env)))]
+      (ops-zone/serve! {:zone zone :fds {:monitor (.fd monitor) :control control} :sockets fds :known []
+                        :dir (paths/zone-dir dir) :state-dir (str (paths/state-dir env (paths/caller)) "/zone")}
+                       env #(force asker)))))
+
 (defn- life!
-  "`ontap up` of the services, a few questions to it, SIGTERM; the same of ontapd; in a
-  fresh namespace."
+  "`ontap up` of the services, a few questions to it, SIGTERM; the same of ontapd and of a zone;
+  in a fresh namespace."
   [env file program]
   (Namespaces/unshare Namespaces/CLONE_NEWNET)
   (with-open [rtnl (Rtnl/open)]
@@ -73,7 +104,8 @@
   (quietly #(daemon/serve-as-is! {:configured (fn [] (declared/ports-named ["up0"]))
                                   :env        env
                                   :verbosity  :info
-                                  :ready!     (fn [] (NsThread/start "client" (fn [] (ask-ontapd! env program))))})))
+                                  :ready!     (fn [] (NsThread/start "client" (fn [] (ask-ontapd! env program))))}))
+  (quietly #(zone-life! env)))
 
 (def ^:private limit-ms "How long a life may take." 20000)
 

@@ -98,7 +98,9 @@
 
 (defn- end! [{:keys [^EventLoop loop]}] (.stop loop))
 
-(defn- serve!
+(defn serve!
+  "Serves `zone` with what is given (see `ontap.ops.zone-start/handed`) until SIGTERM or SIGINT;
+  `ready` (fn []) is called once it does. Blocks; the exit status."
   [{:keys [zone fds sockets dir state-dir known user]} env ready]
   (with-open [monitor (RtnlMonitor/adopt (:monitor fds))
               rtnl    (Rtnl/open)

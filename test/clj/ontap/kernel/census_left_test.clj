@@ -125,5 +125,5 @@
 
 (deftest ^{:jdk :floor} a-router-in-another-namespace (a-router-comes-and-goes false))
 
-(deftest ^{:jdk :floor} a-router-of-our-own
+(deftest ^{:long true :jdk :floor} a-router-of-our-own
   (a-router-comes-and-goes true))

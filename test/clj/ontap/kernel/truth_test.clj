@@ -138,30 +138,31 @@
     (witness/end! shell)
     (when named (witness/say! (:shell (:host @rooms)) (str "ip netns del " named)))))
 
-(defn- an-address [^Random random]
-  (case (.nextInt random 5)
-    0 (str "10.0." (.nextInt random 3) "." (inc (.nextInt random 20)) "/" (one random [8 16 24 32]))
-    1 (str "fd00::" (inc (.nextInt random 20)) "/64")
-    2 (str "2001:db8::" (inc (.nextInt random 20)) "/64 nodad")
-    3 (str "2001:db8:1::" (inc (.nextInt random 20)) "/64 valid_lft 3 preferred_lft 1")
-    4 (str "10.1.0." (inc (.nextInt random 20)) "/24 valid_lft 3 preferred_lft 1")))
+(defn- an-address
+  "[address/prefix, what else is said of it]; few enough to be met again."
+  [^Random random]
+  (let [n #(inc (.nextInt random (int %)))]
+    (case (.nextInt random 5)
+      (0 1) [(str "10.0.0." (n 6) "/" (one random [8 16 24 32])) ""]
+      2     [(str "fd00::" (n 6) "/64") (one random ["" " nodad"])]
+      3     [(str "2001:db8::" (n 6) "/64") " valid_lft 3 preferred_lft 1"]
+      4     [(str "10.1.0." (n 6) "/24") " valid_lft 3 preferred_lft 1"])))
 
 (defn- address-line [^Random random link add?]
-  (let [[ip & _] (str/split (an-address random) #" ")]
-    (if add?
-      (str "addr add " (an-address random) " dev " link)
-      (str "addr del " ip " dev " link))))
+  (let [[ip more] (an-address random)]
+    (if add? (str "addr add " ip " dev " link more) (str "addr del " ip " dev " link))))
 
 (defn- step!
   "Does something; `seen` is the truth before. Gives what was done."
   [{:keys [rooms pairs] :as world} ^Random random seen]
-  (let [room   (one random (vec (keys @rooms)))
-        other  (one random (vec (keys @rooms)))
+  (let [all    (vec (keys @rooms))
+        linked (filterv #(seq (dissoc (seen %) 1)) all) ; 1 is lo
+        room   (one random (if (seq linked) linked all))
+        other  (one random all)
         pid    #(get-in @rooms [% :shell :pid])
         say    (fn [room line] (witness/say! (get-in @rooms [room :shell]) line) [room line])
         links  (fn [room] (into [] (comp (map :name) (remove #{"lo"})) (vals (seen room))))
-        link   (or (not-empty (links room)) ["none"])
-        link   (one random link)
+        link   (one random (or (not-empty (links room)) ["none"]))
         parent (one random (or (not-empty (links :host)) ["none"]))
         crowd? (< 10 (count (links room)))]
     (case (.nextInt random 20)
@@ -175,7 +176,7 @@
                   (vswap! pairs conj [room a other b])
                   (say room (str "ip link add " a " type veth peer name " b " netns " (pid other)))))
       (5 6)   (when-not crowd?
-                (say :host (str "ip link add link " parent " name " (fresh! world "m") " netns " (pid room)
+                (say :host (str "ip link add link " parent " name " (fresh! world "m") " netns " (pid other)
                                 " type macvlan mode bridge")))
       7       (say room (str "ip link set " link " netns " (pid other)))
       8       (say room (str "ip link set " link " name " (fresh! world "r")))
@@ -184,7 +185,9 @@
       (11 12) (say room (str "ip link set " link " up"))
       13      (say room (str "ip link set " link " down"))
       (14 15) (say room (str "ip " (address-line random link true)))
-      16      (say room (str "ip " (address-line random link false)))
+      16      (let [{:keys [addresses]} (first (filter #(= link (:name %)) (vals (seen room))))
+                    [ip prefix] (when (seq addresses) (one random (vec addresses)))]
+                (say room (str "ip addr del " ip "/" prefix " dev " link)))
       17      (when-let [[room a other b] (last @pairs)] ; the same address at both ends
                 (let [ip (str "fd00:dad::" (.nextInt random 50) "/64")]
                   (doseq [[r l] [[room a] [other b]] :when (@rooms r)]
@@ -219,6 +222,11 @@
                      looks "looks")
             (is (< (quot (long steps) 20) (long snapshots)) "Events were lost, again and again.")))))))
 
+(defn- burst [from to]
+  (str "for i in $(seq " from " " to "); do a=10.$((i / 2500)).$((i / 50 % 50)).$((i % 50 + 1))/8; "
+       "echo addr add $a dev v0; "
+       "test $((i % 100)) = 0 || echo addr del $a dev v0; done | ip -force -batch -"))
+
 (deftest ^{:jdk :floor} ten-thousand-changes-at-once
   (in-a-world 4096
     (fn [{:keys [rooms counts ^Rtnl rtnl] :as world}]
@@ -227,11 +235,9 @@
         (.ensureNsid rtnl (int (:pid shell)))
         (witness/say! shell "ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up")
         (settle! world 10)
-        ;; each of 5,000 comes, and all but every hundredth goes
-        (witness/ask! shell (str "for i in $(seq 0 4999); do a=10.$((i / 2500)).$((i / 50 % 50)).$((i % 50 + 1))/8; "
-                                 "echo addr add $a dev v0; "
-                                 "test $((i % 100)) = 0 || echo addr del $a dev v0; done | ip -force -batch -; "
-                                 "ip addr add fd00::1/64 dev v0"))
+        ;; each of 5,000 comes, and all but every hundredth goes: first while nobody listens, then while somebody does
+        (witness/say! shell (burst 0 2499))
+        (witness/ask! shell (str (burst 2500 4999) "; ip addr add fd00::1/64 dev v0"))
         (while (not (.ready ^java.io.BufferedReader (:reader shell)))
           (await-news! world (+ (Clock/boottimeNanos) 20000000)))
         (witness/answer! shell)
@@ -239,8 +245,8 @@
           (is (<= 51 (count (mapcat :addresses (vals (seen room))))) "What is left is there,")
           (is (< 1 (long (:snapshots @counts))) "and it was read anew, as events were lost.")
           (loop [n 0] ; detection ends without anybody's doing
-            (let [v0 (get-in @(:inventory world) [:inv/addresses])]
-              (when (and (< n 500) (some #(contains? (:addr/flags %) :tentative) (mapcat vals (vals v0))))
+            (let [all (mapcat vals (vals (:inv/addresses @(:inventory world))))]
+              (when (and (< n 500) (some #(contains? (:addr/flags %) :tentative) all))
                 (is (await-news! world (+ (Clock/boottimeNanos) 5000000000)))
                 (recur (inc n)))))
           (settle! world 10))))))
