@@ -208,7 +208,7 @@ public final class InetSockets {
 
     /** if_nametoindex(3). */
     private static int index(final String link) {
-        if (link.chars().allMatch(c -> c >= '0' && c <= '9') && !link.isEmpty()) {
+        if (link.matches("[0-9]{1,9}")) {
             return Integer.parseInt(link);
         }
         final byte[] name = link.getBytes(StandardCharsets.UTF_8);

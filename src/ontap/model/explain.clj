@@ -37,7 +37,7 @@
   "Which owners of `part` tell the address `ip`, to which views."
   [part ip]
   (views-by-owner (for [[k rrs] part
-                        :when (some #(some #{ip} (get-in rrs [% :record/data])) [:a :aaaa])]
+                        :when (some #(some #{ip} (get-in rrs [% :rr/data])) [:a :aaaa])]
                     k)))
 
 (defn- called

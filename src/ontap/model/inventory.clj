@@ -6,7 +6,8 @@
     :inv/links      {[nsid index] link}
     :inv/addresses  {[nsid index] {ip addr}}
     :inv/routers    {[nsid index] #{ip}}: advertised IPv6 default routers
-    :inv/left       {[nsid index] mono-ms}: when the network behind the link was left, see below
+    :inv/left       {[nsid index] ms}: when a router told something last in a network that was left, see below
+    :inv/parted     {[nsid index] mono-ms}: when the last router there went
     :inv/namespaces {nsid {:ns/trusted? :ns/netns :ns/inode}}; {} when only the id is known
     :inv/leases     {[nsid index] name}
     :inv/doubles    {[nsid index] {[ip prefix] addr}}: further ones of an IPv4 address that the link has
@@ -20,14 +21,16 @@
 
   A network is left when its link loses the carrier, or the last of its routers goes: what a router told
   before then (:addr/updated-ms up to :inv/left) counts no longer, although the kernel keeps it until its
-  lifetime ends. The time is that of the step which hears of it; without one nothing is noted. Of a foreign
-  namespace only those routers are known that came while somebody listened: when one goes and no other is
-  known, it was the last one. What is told again by a router later counts again.")
+  lifetime ends. What a router tells later counts again. Before and after are the order of events, no clock's: that of
+  :addr/updated-ms may be some hundred ms behind. A router that says farewell may tell of its addresses in the
+  same breath, so what comes right after it (by the times of the steps) is its word, too. Of a foreign namespace only
+  those routers are known that came while somebody listened: when one goes and no other is known, it was the
+  last one.")
 
 (def empty-inventory
   "Before any event."
   {:inv/links {} :inv/addresses {} :inv/routers {} :inv/left {} :inv/namespaces {} :inv/leases {}
-   :inv/doubles {} :inv/places {}})
+   :inv/doubles {} :inv/parted {} :inv/places {}})
 
 ;; --- one link
 
@@ -40,18 +43,35 @@
   (let [left (disj (get ks nsid #{}) at)]
     (if (empty? left) (dissoc ks nsid) (assoc ks nsid left))))
 
-(defn- left-behind [inventory at {:keys [mono-ms]}]
-  (cond-> inventory mono-ms (assoc-in [:inv/left at] mono-ms)))
+(def ^:private by-router "IFAPROT_KERNEL_RA of if_addr.h." 2)
+(def ^:private breath-ms "What is told so soon after a router went was told by the same advertisement." 100)
+
+(defn- left-behind
+  "All that routers have told of the link up to now is of a network that was left."
+  [inventory at]
+  (let [told (keep #(when (= by-router (:addr/proto %)) (:addr/updated-ms %)) (vals (get-in inventory [:inv/addresses at])))]
+    (cond-> inventory (seq told) (assoc-in [:inv/left at] (reduce max told)))))
+
+(defn- parted [inventory at {:keys [mono-ms]}]
+  (cond-> (left-behind inventory at) mono-ms (assoc-in [:inv/parted at] mono-ms)))
+
+(defn- last-words
+  "With the address that was told just now; by a router that has just gone?"
+  [inventory at {:addr/keys [proto updated-ms]} {:keys [mono-ms]}]
+  (let [since (get-in inventory [:inv/parted at])]
+    (cond-> inventory
+      (and since mono-ms updated-ms (= by-router proto) (<= 0 (- mono-ms since) breath-ms))
+      (update-in [:inv/left at] #(max (or % updated-ms) updated-ms)))))
 
 (defn- without-routers [inventory at]
   (cond-> inventory (contains? (:inv/routers inventory) at) (update :inv/routers dissoc at)))
 
-(defn- link-new [inventory at link times]
+(defn- link-new [inventory at link]
   (let [before (get-in inventory [:inv/links at])
         after  (-> (known inventory (:ns/id link) at)
                    (assoc-in [:inv/links at] (dissoc link :event/type)))]
     (cond-> after
-      (and (false? (:link/running? link)) (not (false? (:link/running? before)))) (left-behind at times)
+      (and (false? (:link/running? link)) (not (false? (:link/running? before)))) (left-behind at)
       ;; net.ipv6.route.skip_notify_on_dev_down: the routes go without a word
       (false? (:link/up? link)) (without-routers at))))
 
@@ -62,6 +82,7 @@
       (update :inv/routers dissoc at)
       (update :inv/left dissoc at)
       (update :inv/doubles dissoc at)
+      (update :inv/parted dissoc at)
       (update :inv/places unkeyed (first at) at)))
 
 (defn- addr-new [inventory at {:addr/keys [ip prefix] :as event}]
@@ -98,7 +119,7 @@
   (let [left (disj (get-in inventory [:inv/routers at] #{}) (:router/ip event))]
     (cond
       (seq left)                               (assoc-in inventory [:inv/routers at] left)
-      (get-in inventory [:inv/links at]) (left-behind (without-routers inventory at) at times)
+      (get-in inventory [:inv/links at])       (parted (without-routers inventory at) at times)
       :else                                    (without-routers inventory at))))
 
 ;; --- one namespace, and all
@@ -111,7 +132,7 @@
       inventory
       (reduce (fn [i k] (update i k #(reduce dissoc % ats)))
               (update inventory :inv/places dissoc nsid)
-              [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles]))))
+              [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles :inv/parted]))))
 
 (defn- same-link? [a b]
   (and a b (= (:link/name a) (:link/name b)) (= (:link/hwaddr a) (:link/hwaddr b))))
@@ -119,32 +140,30 @@
 (defn- remembered
   "`after`, read anew, with what no reading tells of the link `at`: whether its network was left since,
   and the routers of foreign namespaces."
-  [after before at {:keys [mono-ms]}]
-  (let [was     (get-in before [:inv/links at])
-        is      (get-in after [:inv/links at])
-        since   (get-in before [:inv/left at])
-        routers (get-in before [:inv/routers at])]
-    (if-not (same-link? was is)
-      after
-      (cond-> after
-        ;; not just now, when it had no carrier before
-        (and since (or (:link/running? is) (false? (:link/running? was))))
-        (assoc-in [:inv/left at] since)
-        ;; the own namespace's routers were read
-        (and (nil? (first at)) (seq routers) (empty? (get-in after [:inv/routers at])) mono-ms)
-        (assoc-in [:inv/left at] mono-ms)
-        (and (some? (first at)) (seq routers) (:link/up? is))
-        (assoc-in [:inv/routers at] routers)))))
+  [after before at]
+  (let [is      (get-in after [:inv/links at])
+        was     (let [l (get-in before [:inv/links at])] (when (same-link? l is) l))
+        since   (when was (get-in before [:inv/left at]))
+        routers (when was (get-in before [:inv/routers at]))
+        own?    (nil? (first at))] ; whose routers were read
+    (cond-> after
+      since
+      (assoc-in [:inv/left at] since)
+      (or (and (false? (:link/running? is)) (not (false? (:link/running? was))))
+          (and own? (seq routers) (empty? (get-in after [:inv/routers at]))))
+      (left-behind at)
+      (and (not own?) (seq routers) (:link/up? is))
+      (assoc-in [:inv/routers at] routers))))
 
 (declare fold)
 
 (defn- read-anew [inventory nsid events times]
   (let [after (reduce #(fold %1 %2 times) (emptied inventory nsid) events)]
-    (reduce #(remembered %1 inventory %2 times) after (get-in after [:inv/places nsid]))))
+    (reduce #(remembered %1 inventory %2) after (get-in after [:inv/places nsid]))))
 
 (defn- all-anew [inventory events times]
   (let [after (reduce #(fold %1 %2 times) (assoc empty-inventory :inv/leases (:inv/leases inventory)) events)]
-    (reduce #(remembered %1 inventory %2 times) after (keys (:inv/links after)))))
+    (reduce #(remembered %1 inventory %2) after (keys (:inv/links after)))))
 
 (defn fold
   "The inventory after `event`. `times`: {:mono-ms CLOCK_MONOTONIC} of the step, or nil."
@@ -153,9 +172,9 @@
    (let [nsid (:ns/id event)
          at   [nsid (:link/index event)]]
      (case (:event/type event)
-       :link/new       (link-new inventory at event times)
+       :link/new       (link-new inventory at event)
        :link/gone      (link-gone inventory at)
-       :addr/new       (addr-new inventory at event)
+       :addr/new       (last-words (addr-new inventory at event) at event times)
        :addr/gone      (addr-gone inventory at event)
        :router/new     (router-new inventory at event)
        :router/gone    (router-gone inventory at event times)

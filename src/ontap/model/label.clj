@@ -35,7 +35,7 @@
   "Label -> why no link can have it (:word, :nameserver or :alias), for the zone of a checked configuration."
   [{:zone/keys [domain ns records]}]
   (let [labels (fn [names why] (into {} (keep #(when-let [l (below domain (lower %))] [l why])) names))]
-    (merge (labels (map :record/name (filter #(= :cname (:record/type %)) records)) :alias)
+    (merge (labels (map :rr/name (filter #(= :cname (:rr/type %)) records)) :alias)
            (labels (map :ns/host ns) :nameserver)
            (zipmap words (repeat :word)))))
 

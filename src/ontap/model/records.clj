@@ -5,7 +5,7 @@
   Each says its part for itself; `joined` makes one of the parts about the same owner. The zones of the domain and of \"local\" are
   always there, a reverse zone as long as there is something in it: `of-zone`.
 
-  A record is an RRset: {:record/name :record/type :record/ttl (s) :record/data (sorted vector) :record/until-ms (CLOCK_BOOTTIME
+  A record is an RRset: {:rr/name :rr/type :rr/ttl (s) :rr/data (sorted vector) :rr/until-ms (CLOCK_BOOTTIME
   ms when its first address ends, or nil)}. The serial of an SOA is 0 here; the river knows it."
   (:require [clojure.string :as str]
             [ontap.model.published :as published]
@@ -17,10 +17,10 @@
 (def local "The zone of link-local addresses (RFC 6762), of which the mDNS proxy asks." "local")
 
 (defn- record [name type ttl data]
-  {:record/name name :record/type type :record/ttl ttl :record/data data :record/until-ms nil})
+  {:rr/name name :rr/type type :rr/ttl ttl :rr/data data :rr/until-ms nil})
 
 (defn- put [m views name rr]
-  (reduce (fn [m v] (assoc m [v name] (assoc (get m [v name]) (:record/type rr) rr))) m views))
+  (reduce (fn [m v] (assoc m [v name] (assoc (get m [v name]) (:rr/type rr) rr))) m views))
 
 (defn- earliest [a b] (if (and a b) (min (long a) (long b)) (or a b)))
 
@@ -61,8 +61,8 @@
   [rr addrs]
   (reduce (fn [rr {:addr/keys [valid-s] :name/keys [until-ms]}]
             (cond-> rr
-              valid-s  (assoc :record/ttl (max 1 (min (long (:record/ttl rr)) (long valid-s))))
-              until-ms (assoc :record/until-ms (earliest (:record/until-ms rr) until-ms))))
+              valid-s  (assoc :rr/ttl (max 1 (min (long (:rr/ttl rr)) (long valid-s))))
+              until-ms (assoc :rr/until-ms (earliest (:rr/until-ms rr) until-ms))))
           rr addrs))
 
 (def ^:private address-type {:ipv4 :a :ipv6 :aaaa})
@@ -91,7 +91,7 @@
 ;; --- one name
 
 (defn- has? [m view name addr]
-  (some #{(:addr/ip addr)} (get-in m [[view name] (address-type (:addr/family addr)) :record/data])))
+  (some #{(:addr/ip addr)} (get-in m [[view name] (address-type (:addr/family addr)) :rr/data])))
 
 (defn- reverse-of
   [m zone {:name/keys [label]} addr]
@@ -159,7 +159,7 @@
 
 ;; --- the configuration
 
-(defn- told-to [view {:record/keys [type data]}]
+(defn- told-to [view {:rr/keys [type data]}]
   (filterv #(or (not (#{:a :aaaa} type)) (view/tells? view (published/kind %))) data))
 
 (declare joined)
@@ -169,7 +169,7 @@
   that is not global; a name that has nothing else for him exists."
   [{:zone/keys [domain records] :as zone}]
   (reduce
-   (fn [m {:record/keys [name type ttl] :as extra}]
+   (fn [m {:rr/keys [name type ttl] :as extra}]
      (reduce
       (fn [m v]
         (let [data (told-to v extra)]
@@ -183,12 +183,12 @@
 ;; --- together
 
 (defn- join [a b]
-  (if (= (:record/data a) (:record/data b))
+  (if (= (:rr/data a) (:rr/data b))
     (assoc a
-           :record/ttl (min (long (:record/ttl a)) (long (:record/ttl b)))
-           :record/until-ms (earliest (:record/until-ms a) (:record/until-ms b)))
-    (assoc (join a (assoc b :record/data (:record/data a)))
-           :record/data (vec (sort (distinct (concat (:record/data a) (:record/data b))))))))
+           :rr/ttl (min (long (:rr/ttl a)) (long (:rr/ttl b)))
+           :rr/until-ms (earliest (:rr/until-ms a) (:rr/until-ms b)))
+    (assoc (join a (assoc b :rr/data (:rr/data a)))
+           :rr/data (vec (sort (distinct (concat (:rr/data a) (:rr/data b))))))))
 
 (defn joined
   "One owner's records out of `parts`, maps from type to record. An RRset has the data of all and the shortest life of any; a

@@ -99,8 +99,8 @@
     (cond-> (-> river
                 (update :touched conj at)
                 (update :wants names/wanting at old new)
-                ;; of a link that never was there yet it is still to come
-                (update :kept #(if (and (nil? asks) (contains? asked at)) (dissoc % at) %)))
+                ;; of a link that never was there, or of which nothing is known, it is still to come
+                (update :kept #(if (or (:label/refused asks) (and (nil? asks) (contains? asked at))) (dissoc % at) %)))
       (not= asks (get asked at)) (-> (update :asked #(if asks (assoc % at asks) (dissoc % at)))
                                      (update :told into (remark/of-link inventory at (get asked at) asks)))
       (not= old new)             (-> (update :claims #(if new (assoc % at new) (dissoc % at)))
@@ -216,12 +216,12 @@
   and that an address lives longer is no change of the zone."
   [owner was is]
   (let [types (into (set (keys was)) (keys is))
-        plain #(dissoc % :record/until-ms)]
+        plain #(dissoc % :rr/until-ms)]
     {:put   (into [] (keep (fn [t] (let [r (get is t)] (when (and r (not= :soa t) (not= r (get was t))) r)))) types)
      :gone  (into [] (keep (fn [t] (when-not (contains? is t) [owner t]))) types)
      :zone? (boolean (some #(not= (plain (get was %)) (plain (get is %))) types))}))
 
-(defn- with-serial [soa n] (assoc-in soa [:record/data 0 2] n))
+(defn- with-serial [soa n] (assoc-in soa [:rr/data 0 2] n))
 
 (defn- settle
   "[river changes] after all parts have spoken."
@@ -301,6 +301,6 @@
   boot: nsids begin anew with the next."
   [{:keys [serial claims kept]}]
   {:saved/serial serial
-   :saved/claims (into (mapv (fn [[[nsid index] [l since]]] [nsid index l since]) (sort-by (comp peek val) kept))
-                       (sort-by (juxt peek #(or (first %) -1) second)
-                                (map (fn [[[nsid index] {:claim/keys [label since-ms]}]] [nsid index label since-ms]) claims)))})
+   :saved/claims (vec (sort-by (fn [[nsid index _ since]] [since (or nsid -1) index])
+                               (concat (for [[[nsid index] [l since]] kept] [nsid index l since])
+                                       (for [[[nsid index] {:claim/keys [label since-ms]}] claims] [nsid index label since-ms]))))})

@@ -8,7 +8,7 @@
 (defn cnames
   "The names of `zone` that are a CNAME, a set."
   [{:zone/keys [records]}]
-  (into #{} (comp (filter #(= :cname (:record/type %))) (map :record/name)) records))
+  (into #{} (comp (filter #(= :cname (:rr/type %))) (map :rr/name)) records))
 
 (defn taken
   "Name, without the domain -> why no service or link can have it in `zone`."

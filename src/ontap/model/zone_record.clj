@@ -195,4 +195,4 @@
   "The records of `rows`, one for each name and type, sorted; those that say no TTL have `ttl` seconds."
   [rows ttl]
   (vec (for [[[n type] group] (sort-by key (group-by (juxt :name :type) rows))]
-         {:record/name n :record/type type :record/ttl (or (some :ttl group) ttl) :record/data (vec (sort (distinct (map :datum group))))})))
+         {:rr/name n :rr/type type :rr/ttl (or (some :ttl group) ttl) :rr/data (vec (sort (distinct (map :datum group))))})))

@@ -23,7 +23,7 @@
     (:mx :srv) (str/join " " datum)
     datum))
 
-(defn- record-lines [{:record/keys [type ttl data] n :record/name} usual-ttl]
+(defn- record-lines [{:rr/keys [type ttl data] n :rr/name} usual-ttl]
   (for [d data]
     (str "  " n " " (str/upper-case (name type)) " " (datum-words type d) (when (not= usual-ttl ttl) (str ", TTL " ttl " s")))))
 

@@ -35,7 +35,7 @@
 
 (defn rrset
   "The RRset of a record (see doc/data.md)."
-  ^RrSet [{:record/keys [name type ttl data until-ms]}]
+  ^RrSet [{:rr/keys [name type ttl data until-ms]}]
   (RrSet/of name (int (numbers type)) (long ttl) (long (or until-ms Long/MAX_VALUE))
             ^List (mapv #(text type %) data)))
 

@@ -40,10 +40,10 @@
   "The names of a view that exist without data, and wildcards to the same effect, a set in no order."
   ^Set [records]
   (let [apexes (HashSet.), nodes (HashSet.), full (HashSet.)]
-    (doseq [{:record/keys [name type]} records]
+    (doseq [{:rr/keys [name type]} records]
       (when (= :soa type) (.add apexes name))
       (when-not (= :none type) (.add full name)))
-    (doseq [{:record/keys [name]} records] (add-with-ancestors! nodes apexes name))
+    (doseq [{:rr/keys [name]} records] (add-with-ancestors! nodes apexes name))
     (let [extra (vec (shields nodes))]
       (.removeAll nodes full)
       (.addAll nodes extra)

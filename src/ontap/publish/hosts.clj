@@ -17,7 +17,7 @@
 (defn- addresses
   "Name -> its addresses in the records."
   [records]
-  (reduce (fn [m {:record/keys [name type data]}]
+  (reduce (fn [m {:rr/keys [name type data]}]
             (if (and (#{:a :aaaa} type) (not (str/starts-with? name "*")))
               (update m name (fnil into []) (remove #(= :link-local (address/kind %))) data)
               m))
@@ -26,7 +26,7 @@
 (defn- aliases
   "Name -> what it is an alias of."
   [records]
-  (into {} (for [{:record/keys [name type data]} records
+  (into {} (for [{:rr/keys [name type data]} records
                  :when (and (= :cname type) (not (str/starts-with? name "*")))]
              [name (first data)])))
 
@@ -47,7 +47,7 @@
 (defn- reverse-names
   "The names that the reverse zones have."
   [records]
-  (into #{} (comp (filter #(= :ptr (:record/type %))) (mapcat :record/data)) records))
+  (into #{} (comp (filter #(= :ptr (:rr/type %))) (mapcat :rr/data)) records))
 
 (defn- in-order
   "Of the names of one address: that of the reverse zone first, aliases last, what is in DOMAIN itself before what is

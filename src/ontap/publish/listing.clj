@@ -14,11 +14,11 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- entry [{:record/keys [type ttl data]}]
+(defn- entry [{:rr/keys [type ttl data]}]
   (array-map :type (str/upper-case (name type)) :ttl ttl :data data))
 
 (defn- of-name [records]
-  (into [] (comp (remove #(= :none (:record/type %))) (map entry)) (sort-by (comp name :record/type) records)))
+  (into [] (comp (remove #(= :none (:rr/type %))) (map entry)) (sort-by (comp name :rr/type) records)))
 
 (defn listing
   "The data for `views`, [[view-name [record]]] in order."
@@ -28,5 +28,5 @@
    :names (reduce (fn [names [view records]]
                     (reduce-kv (fn [names name own]
                                  (assoc names name (assoc (get names name (array-map)) view (of-name own))))
-                               names (group-by :record/name records)))
+                               names (group-by :rr/name records)))
                   (sorted-map) views)))

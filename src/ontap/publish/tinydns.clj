@@ -106,7 +106,7 @@
 
 (defn- record-lines
   "The lines of a record, without location."
-  [dialect {:record/keys [name type ttl data]}]
+  [dialect {:rr/keys [name type ttl data]}]
   (let [each (fn [f] (mapv f data))]
     (case type
       :a     (each #(line dialect "+" (name-field name) % ttl))

@@ -38,7 +38,7 @@
     :soa              (let [[mname rname & numbers] d]
                         (str (absolute mname) " " (absolute rname) " " (str/join " " numbers)))))
 
-(defn- lines [{:record/keys [name type ttl data]}]
+(defn- lines [{:rr/keys [name type ttl data]}]
   (if (= :none type)
     [(str (absolute name) " 0 IN TYPE65534 \\# 0\n")]
     (map #(str (absolute name) " " ttl " IN " (str/upper-case (clojure.core/name type)) " " (rdata type %) "\n") data)))
@@ -46,7 +46,7 @@
 (defn apexes
   "The names of the zones in these records, sorted."
   [records]
-  (vec (sort (keep #(when (= :soa (:record/type %)) (:record/name %)) records))))
+  (vec (sort (keep #(when (= :soa (:rr/type %)) (:rr/name %)) records))))
 
 (defn- apex-of
   "The one of a set of apexes that a name is in, or nil."
@@ -68,17 +68,17 @@
   [view-name records]
   (let [all (set (apexes records))]
     (into (sorted-map)
-          (for [[apex own] (group-by #(apex-of all (:record/name %)) records)
+          (for [[apex own] (group-by #(apex-of all (:rr/name %)) records)
                 :when apex]
             [apex (apply str mark ": " apex ", as " view-name " askers see it\n"
-                         (mapcat lines (sort-by (juxt #(if (= apex (:record/name %)) (of-type (:record/type %) 2) 3)
-                                                      (comp backwards :record/name)
-                                                      (comp clojure.core/name :record/type))
+                         (mapcat lines (sort-by (juxt #(if (= apex (:rr/name %)) (of-type (:rr/type %) 2) 3)
+                                                      (comp backwards :rr/name)
+                                                      (comp clojure.core/name :rr/type))
                                                 own)))]))))
 
 (defn text
   "The master file of the zone `domain`, or nil when the records have none."
   [domain view-name records]
-  (get (texts view-name (filter #(or (= domain (:record/name %)) (str/ends-with? (:record/name %) (str "." domain)))
+  (get (texts view-name (filter #(or (= domain (:rr/name %)) (str/ends-with? (:rr/name %) (str "." domain)))
                                 records))
        domain))

@@ -26,7 +26,7 @@
    "publish" {:knows #{"model"}                                  :java #{"sys" "dns" "mdns"}}
    "alloc"   {:knows #{"model"}                                  :java #{"sys"}}
    "run"     {:knows #{"model"}                                  :java #{"sys"}}
-   "ops"     {:knows #{"model" "kernel" "publish" "alloc" "run"} :java #{"sys" "netlink" "rtnl" "ndp" "frames"}}
+   "ops"     {:knows #{"model" "kernel" "publish" "alloc" "run"} :java #{"sys" "netlink" "rtnl" "ndp" "frames" "dns"}}
    ;; run: only where a running `ontap up` is found
    "cli"     {:knows #{"model" "ops" "run"}                      :java #{"sys"}}
    "main"    {:knows #{"model" "cli"}                            :java #{"sys"}}})
@@ -211,7 +211,7 @@
   #{"service" "mistake" "plan" "sup" "world" "event" "link" "addr" "ns" "inv" "attachment" "identity" "record" "paths"
     "port" "rule" "peer" "request" "refusal" "lease" "message" "grant" "alloc" "ask" "net" "book" "seen" "mirror" "dhcp" "option" "arp" "route" "resolv" "told" "place" "job" "nd" "kept"
     "zone" "listen" "view" "key" "transfer" "notify" "publish" "router" "snapshot"
-    "name" "label" "claim" "explain" "saved" "names"})
+    "name" "label" "rr" "claim" "explain" "saved" "names"})
 
 (defn- told
   "The qualified keys of these namespaces that doc/data.md names."

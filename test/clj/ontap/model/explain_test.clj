@@ -13,7 +13,7 @@
 (def ^:private full
   (let [{:keys [river]}
         (river/step
-         (river/river (assoc zone :zone/records [{:record/name "www.vanya" :record/type :cname :record/ttl 60 :record/data ["web.vanya"]}]) nil)
+         (river/river (assoc zone :zone/records [{:rr/name "www.vanya" :rr/type :cname :rr/ttl 60 :rr/data ["web.vanya"]}]) nil)
          [{:event/type :lease/names :lease/names {[9 2] "leased"}}
           (snapshot (link nil 1 :link/name "lo") (link nil 2 :link/name "wlp3s0") (addr nil 2 "192.0.2.1" 24)
                     (assoc (trusted 5) :ns/netns "five") (trusted 6) (world/foreign 7) (trusted 8) (world/foreign 9)

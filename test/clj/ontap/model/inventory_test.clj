@@ -118,45 +118,62 @@
 (defn- carrier [nsid index running? & [up?]]
   (assoc (link :link/new nsid index "eth0") :link/running? running? :link/up? (not (false? up?))))
 (defn- router [type nsid index ip] {:event/type type :ns/id nsid :link/index index :router/ip ip})
+(defn- told [nsid index ip ms] (assoc (addr :addr/new nsid index ip) :addr/proto 2 :addr/updated-ms ms :addr/prefix 64))
 
 (deftest a-carrier-that-was-lost
-  (let [up   (at 1 (carrier 5 2 true))
-        lost (at 7 (carrier 5 2 false))]
-    (is (= {} (:inv/left (life up (at 2 (carrier 5 2 true))))))
-    (is (= {[5 2] 7} (:inv/left (life up lost))))
-    (is (= {[5 2] 7} (:inv/left (life up lost (at 8 (carrier 5 2 false)) (at 9 (carrier 5 2 true)))))
+  (let [up   (at 1000 (carrier 5 2 true) (told 5 2 "2001:db8::5" 700) (told 5 2 "2001:db8::6" 690)
+                 (assoc (addr :addr/new 5 2 "fd00::1") :addr/proto nil :addr/updated-ms 800))
+        lost (at 7000 (carrier 5 2 false))]
+    (is (= {} (:inv/left (life up (at 2000 (carrier 5 2 true))))))
+    (is (= {[5 2] 700} (:inv/left (life up lost))) "What a router told is meant, and only that.")
+    (is (= {[5 2] 700} (:inv/left (life up (at nil (carrier 5 2 false))))) "It takes no clock.")
+    (is (= {[5 2] 700} (:inv/left (life up lost (at 8000 (carrier 5 2 false)) (at 9000 (carrier 5 2 true)))))
         "It was lost once; that it is back does not say where.")
-    (is (= {[5 2] 12} (:inv/left (life up lost (at 9 (carrier 5 2 true)) (at 12 (carrier 5 2 false))))))
-    (is (= {} (:inv/left (life up (at nil (carrier 5 2 false))))) "Without a time nothing is noted.")
-    (is (= {} (:inv/left (life up lost (at 8 (link :link/gone 5 2 "eth0"))))))
-    (is (= {} (:inv/left (life up lost (at 8 {:event/type :ns/gone :ns/id 5})))))))
+    (is (= {[5 2] 700} (:inv/left (life up lost (at 7001 (carrier 5 2 true) (told 5 2 "2001:db8::5" 710)))))
+        "What is told then counts, however late we hear of it.")
+    (is (= {[5 2] 710} (:inv/left (life up lost (at 7001 (carrier 5 2 true) (told 5 2 "2001:db8::5" 710)) (at 9000 (carrier 5 2 false))))))
+    (is (= {} (:inv/left (life (at 1 (carrier 5 2 true)) lost))) "Nothing was told.")
+    (is (= {} (:inv/left (life up lost (at 8000 (link :link/gone 5 2 "eth0"))))))
+    (is (= {} (:inv/left (life up lost (at 8000 {:event/type :ns/gone :ns/id 5})))))))
 
 (deftest routers-that-went
   (let [a    (router :router/new nil 2 "fe80::a")
         b    (router :router/new nil 2 "fe80::b")
         gone #(assoc % :event/type :router/gone)
-        here (at 1 (carrier nil 2 true) a b)]
+        here (at 1000 (carrier nil 2 true) a b (told nil 2 "2001:db8::5" 700))
+        both (juxt :inv/routers :inv/left)]
     (is (= {[nil 2] #{"fe80::a" "fe80::b"}} (:inv/routers (life here))))
-    (is (= [{[nil 2] #{"fe80::b"}} {}] ((juxt :inv/routers :inv/left) (life here (at 5 (gone a))))) "One is left.")
-    (is (= [{} {[nil 2] 6}] ((juxt :inv/routers :inv/left) (life here (at 5 (gone a)) (at 6 (gone b))))))
-    (is (= {[nil 2] 6} (:inv/left (life here (at 5 (gone a)) (at 6 (gone b)) (at 9 a)))) "Another may be elsewhere.")
-    (is (= {[nil 2] 4} (:inv/left (life (at 1 (carrier nil 2 true)) (at 4 (gone a))))) "One nobody knew of.")
-    (is (= {} (:inv/routers (life here (at 5 (carrier nil 2 false false))))) "A link that is set down has none,")
-    (is (= {[nil 2] #{"fe80::a" "fe80::b"}} (:inv/routers (life here (at 5 (carrier nil 2 false))))) "one without carrier has.")))
+    (is (= [{[nil 2] #{"fe80::b"}} {}] (both (life here (at 5000 (gone a))))) "One is left.")
+    (is (= [{} {[nil 2] 700}] (both (life here (at 5000 (gone a)) (at 6000 (gone b))))))
+    (is (= {[nil 2] 700} (:inv/left (life here (at 5000 (gone a)) (at 6000 (gone b)) (at 9000 a)))) "Another may be elsewhere.")
+    (is (= {[nil 2] 710} (:inv/left (life here (at 5000 (gone a) (gone b) (told nil 2 "2001:db8::5" 710)))))
+        "A farewell that tells of the address is none the less one,")
+    (is (= {[nil 2] 710} (:inv/left (life here (at 5000 (gone a) (gone b)) (at 5040 (told nil 2 "2001:db8::5" 710)))))
+        "heard in one step or in two.")
+    (is (= {[nil 2] 700} (:inv/left (life here (at 5000 (gone a) (gone b)) (at 5101 (told nil 2 "2001:db8::5" 710)))))
+        "What comes later is somebody else's word.")
+    (is (= {[nil 2] 700} (:inv/left (life (at 1000 (carrier nil 2 true) (told nil 2 "2001:db8::5" 700)) (at 4000 (gone a)))))
+        "One nobody knew of.")
+    (is (= {} (:inv/routers (life here (at 5000 (carrier nil 2 false false))))) "A link that is set down has none,")
+    (is (= {[nil 2] #{"fe80::a" "fe80::b"}} (:inv/routers (life here (at 5000 (carrier nil 2 false))))) "one without carrier has.")))
 
 (deftest what-no-reading-tells
-  (let [here   (life (at 1 (carrier 5 2 true) (router :router/new 5 2 "fe80::a")
-                           (carrier nil 2 true) (router :router/new nil 2 "fe80::b")))
-        left   ((at 4 (carrier 5 2 false) (carrier 5 2 true)) here)
+  (let [five   (told 5 2 "2001:db8::5" 400)
+        own    (told nil 2 "2001:db8::1" 300)
+        here   (life (at 1000 (carrier 5 2 true) (router :router/new 5 2 "fe80::a") five
+                              (carrier nil 2 true) (router :router/new nil 2 "fe80::b") own))
+        left   ((at 4000 (carrier 5 2 false) (carrier 5 2 true)) here)
         read   (fn [& events] {:event/type :ns/read :ns/id 5 :snapshot/events (vec events)})
         all    (fn [& events] {:event/type :event/snapshot :snapshot/events (vec events)})]
-    (doseq [news [(read (carrier 5 2 true)) (all (carrier 5 2 true) (carrier nil 2 true) (router :router/new nil 2 "fe80::b"))]
-            :let [i ((at 9 news) left)]]
-      (is (= {[5 2] 4} (:inv/left i)) "A network that was left stays left,")
+    (doseq [news [(read (carrier 5 2 true) five)
+                  (all (carrier 5 2 true) (carrier nil 2 true) five own (router :router/new nil 2 "fe80::b"))]
+            :let [i ((at 9000 news) left)]]
+      (is (= {[5 2] 400} (:inv/left i)) "A network that was left stays left,")
       (is (= (:inv/routers left) (:inv/routers i)) "and foreign routers are known."))
-    (is (= {[5 2] 9} (:inv/left ((at 9 (read (carrier 5 2 false))) here))) "It lost its carrier meanwhile.")
-    (is (= {[nil 2] 9} (:inv/left ((at 9 (all (carrier nil 2 true))) here))) "Our own last router went meanwhile.")
-    (is (= {} (:inv/left ((at 9 (read (assoc (carrier 5 2 true) :link/name "other"))) left))) "Another link is another.")))
+    (is (= {[5 2] 400} (:inv/left ((at 9000 (read (carrier 5 2 false) five)) here))) "It lost its carrier meanwhile.")
+    (is (= {[5 2] 400} (:inv/left (life (at 9000 (all (carrier 5 2 false) five))))) "It had none when we came.")
+    (is (= {[nil 2] 300} (:inv/left ((at 9000 (all (carrier nil 2 true) own)) here))) "Our own last router went meanwhile.")
+    (is (= {} (:inv/left ((at 9000 (read (assoc (carrier 5 2 true) :link/name "other") five)) left))) "Another link is another.")))
 
 (deftest what-an-event-touches
   (is (= #{nil} (inventory/touched (link :link/new nil 2 "eth0"))))
@@ -177,7 +194,7 @@
     {:event/type type :ns/id nsid :link/index index :link/name (str "l" index) :addr/ip ip :addr/prefix bits
      :link/running? runs? :link/up? true :router/ip ip}))
 
-(defn- keys-of [i] (into #{} (mapcat #(keys (% i))) [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles]))
+(defn- keys-of [i] (into #{} (mapcat #(keys (% i))) [:inv/links :inv/addresses :inv/routers :inv/left :inv/doubles :inv/parted]))
 
 (defspec the-places-of-a-namespace-are-all-of-it 200
   (prop/for-all [events (gen/vector gen-event)]

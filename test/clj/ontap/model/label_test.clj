@@ -12,11 +12,11 @@
   (label/reserved {:zone/domain "vanya"
                    :zone/ns [{:ns/host "ns1.vanya" :ns/addresses :own} {:ns/host "ns.example.org" :ns/addresses []}
                              {:ns/host "a.b.vanya" :ns/addresses :own}]
-                   :zone/records [{:record/name "www.vanya" :record/type :cname :record/data ["web.vanya"]}
-                                  {:record/name "tv.lan.vanya" :record/type :cname :record/data ["web.vanya"]}
-                                  {:record/name "deep.er.vanya" :record/type :cname :record/data ["web.vanya"]}
-                                  {:record/name "vanya" :record/type :mx :record/data [[10 "mail.vanya"]]}
-                                  {:record/name "mail.vanya" :record/type :a :record/data ["10.0.0.1"]}]}))
+                   :zone/records [{:rr/name "www.vanya" :rr/type :cname :rr/data ["web.vanya"]}
+                                  {:rr/name "tv.lan.vanya" :rr/type :cname :rr/data ["web.vanya"]}
+                                  {:rr/name "deep.er.vanya" :rr/type :cname :rr/data ["web.vanya"]}
+                                  {:rr/name "vanya" :rr/type :mx :rr/data [[10 "mail.vanya"]]}
+                                  {:rr/name "mail.vanya" :rr/type :a :rr/data ["10.0.0.1"]}]}))
 
 (deftest what-the-zone-keeps-for-itself
   (is (= {"ns1" :nameserver "www" :alias "tv" :alias "wan" :word "lan" :word "local" :word "localhost" :word} reserved)))

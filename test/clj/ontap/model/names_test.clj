@@ -111,6 +111,9 @@
         (is (= {"web" [3 [2]] "web-2" [5 [2]]} before))
         (is (= (:saved/claims kept) (sort-by peek (:saved/claims (river/saved again)))) "it is still kept")
         (is (= names (second (who again (trusted 7)))))))
+    (testing "what asks for something refused has given up its name"
+      (let [[again _] (who (river/river zone kept) (snapshot (trusted 7) (aliased 7 2 "ns") (aliased 7 3 nil)))]
+        (is (= [[7 3 "mail"]] (map pop (:saved/claims (river/saved again)))))))
     (testing "a link that is not there any more has lost it, and another label does not count"
       (let [[again _] (who (river/river zone kept) (snapshot (trusted 3) (trusted 7) (aliased 3 2 "web") (aliased 7 3 "other")))]
         (is (= #{[3 2 "web"] [7 3 "other"]} (set (map pop (:saved/claims (river/saved again))))))

@@ -10,7 +10,7 @@
 (defn- started [zone & events]
   (:river (river/step (river/river zone nil) [(apply snapshot events)] (world/at 0))))
 
-(defn- extra [name type & data] {:record/name name :record/type type :record/ttl 300 :record/data (vec data)})
+(defn- extra [name type & data] {:rr/name name :rr/type type :rr/ttl 300 :rr/data (vec data)})
 
 (defn- without [m & ks] (apply dissoc m ["ns.vanya" :none] ks))
 
@@ -36,15 +36,15 @@
     (is (= near (without (told r 1))))
     (is (= (assoc always ["old.vanya" :a] ["192.0.2.9"], ["nas.vanya" :none] []) (without (told r 2)))
         "no private address, nothing below lan.vanya; nas.vanya exists")
-    (is (= #{300} (set (map :record/ttl (filter #(= "old.vanya" (:record/name %)) (river/records r 2))))))))
+    (is (= #{300} (set (map :rr/ttl (filter #(= "old.vanya" (:rr/name %)) (river/records r 2))))))))
 
 (deftest a-name-that-is-configured-too
   (let [r (started (assoc zone :zone/records [(extra "web.vanya" :a "192.0.2.9") (extra "web.vanya" :txt ["x"])])
                    (trusted 5) (aliased 5 2 "web") (addr 5 2 "192.0.2.5" 24 :addr/valid-s 30) (addr 5 2 "10.0.0.5" 24))]
     (is (= [["10.0.0.5" "192.0.2.9"] [["x"]]] (map (told r 0) [["web.vanya" :a] ["web.vanya" :txt]])))
     (is (= [["192.0.2.5" "192.0.2.9"] [["x"]]] (map (told r 2) [["web.vanya" :a] ["web.vanya" :txt]])))
-    (is (= [30 30000] (map (first (filter #(= ["web.vanya" :a] ((juxt :record/name :record/type) %)) (river/records r 2)))
-                           [:record/ttl :record/until-ms]))
+    (is (= [30 30000] (map (first (filter #(= ["web.vanya" :a] ((juxt :rr/name :rr/type) %)) (river/records r 2)))
+                           [:rr/ttl :rr/until-ms]))
         "the shorter life")))
 
 (deftest services
@@ -69,8 +69,8 @@
             ["ns2.vanya" :a] ["192.0.2.53"] ["ns2.vanya" :aaaa] ["fd00::53"]} (glue 1)) "on-link: those of the LAN where there is no global one")
     (is (= {["ns.vanya" :a] ["192.0.2.1"] ["ns2.vanya" :a] ["192.0.2.53"]} (glue 2)))
     (is (= #{["ns.example.org" "ns.vanya" "ns2.vanya"]}
-           (set (for [v [0 1 2], rr (river/records r v) :when (= :ns (:record/type rr))] (:record/data rr)))))
-    (is (= "ns.vanya" (ffirst (:record/data (first (filter #(= :soa (:record/type %)) (river/records r 2)))))) "the first is the primary")
+           (set (for [v [0 1 2], rr (river/records r v) :when (= :ns (:rr/type rr))] (:rr/data rr)))))
+    (is (= "ns.vanya" (ffirst (:rr/data (first (filter #(= :soa (:rr/type %)) (river/records r 2)))))) "the first is the primary")
     (is (= ["2001:db8::1"] (get (told (:river (world/after r (addr nil 2 "2001:db8::1" 64))) 2) ["ns.vanya" :aaaa])) "its addresses follow")))
 
 (deftest one-address-of-two
@@ -82,7 +82,7 @@
     (is (nil? (get (told (:river (world/after r (world/ns-gone 6) (world/ns-gone 5))) 0) ptr)))))
 
 (deftest joining
-  (let [rr (fn [type ttl until & data] {:record/name "x" :record/type type :record/ttl ttl :record/data (vec data) :record/until-ms until})]
+  (let [rr (fn [type ttl until & data] {:rr/name "x" :rr/type type :rr/ttl ttl :rr/data (vec data) :rr/until-ms until})]
     (are [parts node] (= node (records/joined parts))
       [{:a (rr :a 60 nil "b")}]                              {:a (rr :a 60 nil "b")}
       [{:a (rr :a 60 nil "b")} {:a (rr :a 30 5 "a")}]        {:a (rr :a 30 5 "a" "b")}

@@ -23,13 +23,13 @@
                    {:ns/host "ns.example.org" :ns/addresses []}]
          :zone/srv {"web" {"_http._tcp" 80} "mail" {"_imap._tcp" 143 "_smtp._tcp" 25}}
          :zone/views [{:view/prefix "2001:db8::/32" :view/like :private}]
-         :zone/records [{:record/name "vanya" :record/type :mx :record/ttl 60 :record/data [[10 "mail.vanya"]]}
-                        {:record/name "www.vanya" :record/type :cname :record/ttl 60 :record/data ["web.vanya"]}
-                        {:record/name "mail.vanya" :record/type :a :record/ttl 300 :record/data ["10.0.0.25" "192.0.2.25"]}
-                        {:record/name "mail.vanya" :record/type :txt :record/ttl 300 :record/data [["a" "b"] ["c"]]}
-                        {:record/name "nas.vanya" :record/type :aaaa :record/ttl 300 :record/data ["fd00::9"]}
-                        {:record/name "printer.lan.vanya" :record/type :a :record/ttl 300 :record/data ["10.0.0.77"]}
-                        {:record/name "*.dyn.vanya" :record/type :a :record/ttl 20 :record/data ["192.0.2.1"]}]))
+         :zone/records [{:rr/name "vanya" :rr/type :mx :rr/ttl 60 :rr/data [[10 "mail.vanya"]]}
+                        {:rr/name "www.vanya" :rr/type :cname :rr/ttl 60 :rr/data ["web.vanya"]}
+                        {:rr/name "mail.vanya" :rr/type :a :rr/ttl 300 :rr/data ["10.0.0.25" "192.0.2.25"]}
+                        {:rr/name "mail.vanya" :rr/type :txt :rr/ttl 300 :rr/data [["a" "b"] ["c"]]}
+                        {:rr/name "nas.vanya" :rr/type :aaaa :rr/ttl 300 :rr/data ["fd00::9"]}
+                        {:rr/name "printer.lan.vanya" :rr/type :a :rr/ttl 300 :rr/data ["10.0.0.77"]}
+                        {:rr/name "*.dyn.vanya" :rr/type :a :rr/ttl 20 :rr/data ["192.0.2.1"]}]))
 
 ;; --- random events of a small world, so that much meets
 
@@ -100,15 +100,15 @@
                 [v (vec (for [[[w _] rrs] (sort-by key nodes) :when (= v w), [_ rr] (sort-by key (records/joined rrs))] rr))]))
      (view/askers zone (networks-of-ours inventory claims seen))]))
 
-(defn- without-serial [rr] (cond-> rr (= :soa (:record/type rr)) (assoc-in [:record/data 0 2] 0)))
+(defn- without-serial [rr] (cond-> rr (= :soa (:rr/type rr)) (assoc-in [:rr/data 0 2] 0)))
 
-(defn- plain [rr] (dissoc rr :record/until-ms))
+(defn- plain [rr] (dissoc rr :rr/until-ms))
 
 (defn- added-up [sums changes]
   (reduce-kv (fn [sums v {:keys [put gone]}]
                (update sums v #(as-> (or % {}) m
                                  (reduce dissoc m gone)
-                                 (into m (map (juxt (juxt :record/name :record/type) identity)) put))))
+                                 (into m (map (juxt (juxt :rr/name :rr/type) identity)) put))))
              sums changes))
 
 (defn- zone-of [apexes owner]
@@ -117,10 +117,10 @@
 (defn- by-zone
   "apex -> records of the zone, without SOA and lives."
   [rrs]
-  (let [apexes (map :record/name (filter #(= :soa (:record/type %)) rrs))]
-    (group-by #(zone-of apexes (:record/name %)) (map plain (remove #(= :soa (:record/type %)) rrs)))))
+  (let [apexes (map :rr/name (filter #(= :soa (:rr/type %)) rrs))]
+    (group-by #(zone-of apexes (:rr/name %)) (map plain (remove #(= :soa (:rr/type %)) rrs)))))
 
-(defn- serials [rrs] (into {} (for [rr rrs :when (= :soa (:record/type rr))] [(:record/name rr) (get-in rr [:record/data 0 2])])))
+(defn- serials [rrs] (into {} (for [rr rrs :when (= :soa (:rr/type rr))] [(:rr/name rr) (get-in rr [:rr/data 0 2])])))
 
 (defn- wrong
   "What is wrong with the step from `before` to `after`, or nil."
@@ -141,7 +141,7 @@
              (not= (rrs v) (mapv without-serial now))          [:records v (set/difference (set (rrs v)) (set (map without-serial now)))
                                                                 (set/difference (set (map without-serial now)) (set (rrs v)))]
              (not= (set now) (set (vals (sums v))))            [:sum v]
-             (not= (count now) (count (set (map (juxt :record/name :record/type) now)))) [:twice v]
+             (not= (count now) (count (set (map (juxt :rr/name :rr/type) now)))) [:twice v]
              :else (some (fn [apex]
                            (cond (nil? (s-was apex)) (when (not= serial (s-is apex)) [:new-zone v apex])
                                  (= (zones-was apex) (zones-is apex)) (when (not= (s-was apex) (s-is apex)) [:serial-without-change v apex])
@@ -178,11 +178,11 @@
     false))
 
 (defn- misshapen [rrs]
-  (let [apexes (set (map :record/name (filter #(= :soa (:record/type %)) rrs)))
-        types  (update-vals (group-by :record/name rrs) #(set (map :record/type %)))]
+  (let [apexes (set (map :rr/name (filter #(= :soa (:rr/type %)) rrs)))
+        types  (update-vals (group-by :rr/name rrs) #(set (map :rr/type %)))]
     (concat
-     (for [{:record/keys [name type ttl data until-ms] :as rr} rrs
-           :when (not (and (= #{:record/name :record/type :record/ttl :record/data :record/until-ms} (set (keys rr)))
+     (for [{:rr/keys [name type ttl data until-ms] :as rr} rrs
+           :when (not (and (= #{:rr/name :rr/type :rr/ttl :rr/data :rr/until-ms} (set (keys rr)))
                            (owner? name) (<= 1 ttl 604800) (or (nil? until-ms) (nat-int? until-ms))
                            (vector? data) (= data (sort (distinct data)))
                            (if (= :none type) (empty? data) (and (seq data) (every? #(datum? type %) data)))
@@ -209,7 +209,7 @@
 (defn- leaks [zone steps]
   (let [r (reduce-kv (fn [r s events] (:river (river/step r events (world/at s)))) (river/river zone nil) steps)]
     (for [rr (river/records r 2)
-          :let [{:record/keys [name type data]} rr]
+          :let [{:rr/keys [name type data]} rr]
           :when (or (and (#{:a :aaaa} type) (some #(re-matches not-global %) data))
                     (re-find #"(?:^|\.)(?:lan\.vanya|local|10\.in-addr\.arpa|168\.192\.in-addr\.arpa|254\.169\.in-addr\.arpa|d\.f\.ip6\.arpa|8\.e\.f\.ip6\.arpa)$" name)
                     (and (= :ptr type) (some #(re-find #"\.(?:lan\.vanya|local)$" %) data)))]

@@ -16,16 +16,16 @@
     (let [r (started zone (link nil 2) (addr nil 2 "2a02:a473:db:0:f9a0:ea48:aeab:96a2" 64)
                      (trusted 0) (aliased 0 2 "arroyocc") (addr 0 2 wan 64) (addr 0 2 ula 64) (addr 0 2 "fe80::5c5f:6200:7fe:af20" 64))
           answer (fn [view owner]
-                   (let [rrs (filter #(= owner (:record/name %)) (river/records r view))]
-                     (if (empty? rrs) :nxdomain (mapcat :record/data (filter #(= :aaaa (:record/type %)) rrs)))))]
+                   (let [rrs (filter #(= owner (:rr/name %)) (river/records r view))]
+                     (if (empty? rrs) :nxdomain (mapcat :rr/data (filter #(= :aaaa (:rr/type %)) rrs)))))]
       (are [owner private on-link foreign] (= [private on-link foreign] (map #(answer % owner) [0 1 2]))
         "arroyocc.wan.vanya" [wan] [wan] [wan]
         "arroyocc.lan.vanya" [ula] [ula] :nxdomain
         "arroyocc.vanya"     [ula] [wan] [wan]
         "arroyocc.local"     ["fe80::5c5f:6200:7fe:af20"] ["fe80::5c5f:6200:7fe:af20"] :nxdomain)
-      (is (not-any? #(re-find #"lan\.vanya$|local$" (:record/name %)) (river/records r 2)) "nothing below lan.vanya for the foreign")
+      (is (not-any? #(re-find #"lan\.vanya$|local$" (:rr/name %)) (river/records r 2)) "nothing below lan.vanya for the foreign")
       (is (some #{["2a02:a473:db::/64" 1]} (river/askers r)) "who asks from that prefix is on-link")
-      (is (= #{60} (set (map :record/ttl (river/records r 1))))))))
+      (is (= #{60} (set (map :rr/ttl (river/records r 1))))))))
 
 (def ^:private plain [(link nil 2) (trusted 5) (aliased 5 2 "web")])
 
@@ -54,14 +54,14 @@
     (is (= {0 #{"vanya" "local" "2.0.192.in-addr.arpa" "0.0.10.in-addr.arpa" "7.254.169.in-addr.arpa" "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"}
             1 #{"vanya" "local" "2.0.192.in-addr.arpa" "0.0.10.in-addr.arpa" "7.254.169.in-addr.arpa" "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"}
             2 #{"vanya" "2.0.192.in-addr.arpa" "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"}}
-           (into {} (for [v [0 1 2]] [v (set (keep #(when (= :soa (:record/type %)) (:record/name %)) (river/records r v)))])))
+           (into {} (for [v [0 1 2]] [v (set (keep #(when (= :soa (:rr/type %)) (:rr/name %)) (river/records r v)))])))
         "zones: one /24 and one /64 each")
     (doseq [v [0 1 2]]
-      (is (= (set (for [rr (river/records r v) :when (= :soa (:record/type rr))] (:record/name rr)))
-             (set (for [rr (river/records r v) :when (= :ns (:record/type rr))] (:record/name rr))))))
-    (is (= {:record/name "vanya" :record/type :soa :record/ttl 60 :record/until-ms nil
-            :record/data [["ns.vanya" "hostmaster.vanya" 1000000 600 120 86400 10]]}
-           (first (filter #(= ["vanya" :soa] ((juxt :record/name :record/type) %)) (river/records r 2)))))))
+      (is (= (set (for [rr (river/records r v) :when (= :soa (:rr/type rr))] (:rr/name rr)))
+             (set (for [rr (river/records r v) :when (= :ns (:rr/type rr))] (:rr/name rr))))))
+    (is (= {:rr/name "vanya" :rr/type :soa :rr/ttl 60 :rr/until-ms nil
+            :rr/data [["ns.vanya" "hostmaster.vanya" 1000000 600 120 86400 10]]}
+           (first (filter #(= ["vanya" :soa] ((juxt :rr/name :rr/type) %)) (river/records r 2)))))))
 
 (deftest no-address-no-name
   (let [r (apply started zone plain)]
@@ -75,9 +75,9 @@
 (deftest one-change
   (let [r (apply started zone (concat plain [(addr 5 2 "10.0.0.9" 24)]))
         {:keys [changes serial river askers notes]} (world/after r (addr 5 2 "192.0.2.9" 24))
-        soa (fn [apex] {:record/name apex :record/type :soa :record/ttl 60 :record/until-ms nil
-                        :record/data [["ns.vanya" "hostmaster.vanya" 1000001 600 120 86400 10]]})
-        rr  (fn [n t & data] {:record/name n :record/type t :record/ttl 60 :record/until-ms nil :record/data (vec data)})]
+        soa (fn [apex] {:rr/name apex :rr/type :soa :rr/ttl 60 :rr/until-ms nil
+                        :rr/data [["ns.vanya" "hostmaster.vanya" 1000001 600 120 86400 10]]})
+        rr  (fn [n t & data] {:rr/name n :rr/type t :rr/ttl 60 :rr/until-ms nil :rr/data (vec data)})]
     (is (= 1000001 serial))
     (is (= {0 {:put #{(rr "web.wan.vanya" :a "192.0.2.9") (rr "9.2.0.192.in-addr.arpa" :ptr "web.wan.vanya")
                       (rr "2.0.192.in-addr.arpa" :ns "ns.vanya") (soa "2.0.192.in-addr.arpa") (soa "vanya")} :gone #{}}
@@ -92,12 +92,12 @@
       (let [{:keys [changes askers]} (world/after river (addr-gone 5 2 "192.0.2.9"))]
         (is (= #{["web.wan.vanya" :a] ["9.2.0.192.in-addr.arpa" :ptr] ["2.0.192.in-addr.arpa" :ns] ["2.0.192.in-addr.arpa" :soa]}
                (set (get-in changes [0 :gone]))) "the zone has ended, too")
-        (is (= ["vanya"] (map :record/name (get-in changes [0 :put]))) "with a new SOA")
+        (is (= ["vanya"] (map :rr/name (get-in changes [0 :put]))) "with a new SOA")
         (is (not-any? #{["192.0.2.0/24" 1]} askers))))
     (testing "only the zones that differ have a new serial"
       (let [{:keys [river]} (world/after river (addr 5 2 "fe80::9" 64))
-            serials (fn [v] (into {} (for [rr (river/records river v) :when (= :soa (:record/type rr))]
-                                       [(:record/name rr) (get-in rr [:record/data 0 2])])))]
+            serials (fn [v] (into {} (for [rr (river/records river v) :when (= :soa (:rr/type rr))]
+                                       [(:rr/name rr) (get-in rr [:rr/data 0 2])])))]
         (is (= {"vanya" 1000001 "2.0.192.in-addr.arpa" 1000001 "0.0.10.in-addr.arpa" 1000000 "local" 1000002
                 "0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa" 1000002} (serials 0) (serials 1)))
         (is (= {"vanya" 1000001 "2.0.192.in-addr.arpa" 1000001} (serials 2)))))))
@@ -112,22 +112,22 @@
 
 (deftest lives-of-addresses
   (let [r  (apply started zone plain)
-        at #(select-keys (first (filter (fn [rr] (= ["web.wan.vanya" :a] ((juxt :record/name :record/type) rr))) (river/records % 2)))
-                         [:record/ttl :record/until-ms :record/data])
+        at #(select-keys (first (filter (fn [rr] (= ["web.wan.vanya" :a] ((juxt :rr/name :rr/type) rr))) (river/records % 2)))
+                         [:rr/ttl :rr/until-ms :rr/data])
         valid #(addr 5 2 "192.0.2.9" 24 :addr/valid-s %)]
-    (is (= {:record/ttl 60 :record/until-ms 3601000 :record/data ["192.0.2.9"]} (at (:river (world/after r (valid 3600))))))
-    (is (= {:record/ttl 30 :record/until-ms 31000 :record/data ["192.0.2.9"]} (at (:river (world/after r (valid 30))))))
-    (is (= {:record/ttl 1 :record/until-ms 1000 :record/data ["192.0.2.9"]} (at (:river (world/after r (valid 0))))))
-    (is (= {:record/ttl 60 :record/until-ms nil :record/data ["192.0.2.9"]} (at (:river (world/after r (valid nil))))))
-    (is (= {:record/ttl 20 :record/until-ms 22000 :record/data ["192.0.2.8" "192.0.2.9"]}
+    (is (= {:rr/ttl 60 :rr/until-ms 3601000 :rr/data ["192.0.2.9"]} (at (:river (world/after r (valid 3600))))))
+    (is (= {:rr/ttl 30 :rr/until-ms 31000 :rr/data ["192.0.2.9"]} (at (:river (world/after r (valid 30))))))
+    (is (= {:rr/ttl 1 :rr/until-ms 1000 :rr/data ["192.0.2.9"]} (at (:river (world/after r (valid 0))))))
+    (is (= {:rr/ttl 60 :rr/until-ms nil :rr/data ["192.0.2.9"]} (at (:river (world/after r (valid nil))))))
+    (is (= {:rr/ttl 20 :rr/until-ms 22000 :rr/data ["192.0.2.8" "192.0.2.9"]}
            (at (:river (world/after r (valid 3600) (addr 5 2 "192.0.2.8" 24 :addr/valid-s 20)))))
         "the first that ends")
     (testing "a life that is renewed is told, but is no change of the zone"
       (let [{:keys [changes serial]} (world/after (:river (world/after r (valid 3600))) (addr 5 2 "192.0.2.9" 24 :addr/valid-s 7200))]
         (is (= 1000001 serial))
         (is (= #{["web.vanya" :a] ["web.wan.vanya" :a] ["9.2.0.192.in-addr.arpa" :ptr]}
-               (set (map (juxt :record/name :record/type) (get-in changes [2 :put])))))
-        (is (= #{7201000} (set (map :record/until-ms (get-in changes [2 :put])))))))))
+               (set (map (juxt :rr/name :rr/type) (get-in changes [2 :put])))))
+        (is (= #{7201000} (set (map :rr/until-ms (get-in changes [2 :put])))))))))
 
 (deftest flags-decide
   (let [r (apply started zone plain)
@@ -160,7 +160,7 @@
       (is (= ["10.0.0.10"] (get (told river 0) ["web.vanya" :a])) "the younger is the name")
       (is (= [{:level :info :name "web" :text "what was called web-2 is called web now"}] notes)))
     (is (= {["ns.vanya" :none] []} (told (:river (world/after r (ns-gone 5) (ns-gone 6))) 0)))
-    (is (= #{"vanya" "local"} (set (map :record/name (filter #(= :soa (:record/type %)) (river/records (:river (world/after r (ns-gone 5) (link-gone 6 2))) 0))))))))
+    (is (= #{"vanya" "local"} (set (map :rr/name (filter #(= :soa (:rr/type %)) (river/records (:river (world/after r (ns-gone 5) (link-gone 6 2))) 0))))))))
 
 (deftest what-is-told-once
   (let [r (started zone (trusted 5) (trusted 6))

@@ -34,7 +34,7 @@
   (is (= ["ns.home.example.org" "hostmaster.home.example.org"]
          ((juxt (comp :ns/host first :zone/ns) :zone/contact) (normal {:domain "home.example.org"})))))
 
-(defn- a [name & data] #:record{:name name :type :a :ttl 60 :data (vec data)})
+(defn- a [name & data] #:rr{:name name :type :a :ttl 60 :data (vec data)})
 
 (def ^:private secret "AAAAAAAAAAAAAAAAAAAAAA==")
 (def ^:private xfer {:keys {"xfer" {:secret secret}}})
@@ -91,21 +91,21 @@
     [["Old.Vanya." :a "10.0.0.9"]]                    [(a "old.vanya" "10.0.0.9")]
     [["*" :a "10.0.0.9"] ["*.a.b" :a "10.0.0.9"]]     [(a "*.a.b.vanya" "10.0.0.9") (a "*.vanya" "10.0.0.9")]
     [["x" :a "10.0.0.9"] ["X" :a "10.0.0.8"]]         [(a "x.vanya" "10.0.0.8" "10.0.0.9")]
-    [["x" :a "10.0.0.9"] ["x" :a "10.0.0.8" {:ttl "5m"}]] [(assoc (a "x.vanya" "10.0.0.8" "10.0.0.9") :record/ttl 300)]
-    [["x" :aaaa "2001:DB8::0:9"]]                     [#:record{:name "x.vanya" :type :aaaa :ttl 60 :data ["2001:db8::9"]}]
-    [["www" :cname "Web"]]                            [#:record{:name "www.vanya" :type :cname :ttl 60 :data ["web.vanya"]}]
-    [["www" :cname "example.org."]]                   [#:record{:name "www.vanya" :type :cname :ttl 60 :data ["example.org"]}]
-    [["@" :mx 20 "b"] ["@" :mx 10 "mx.example.org."]] [#:record{:name "vanya" :type :mx :ttl 60 :data [[10 "mx.example.org"] [20 "b.vanya"]]}]
-    [["_sip._udp" :srv 0 5 5060 "@"]]                 [#:record{:name "_sip._udp.vanya" :type :srv :ttl 60 :data [[0 5 5060 "vanya"]]}]
-    [["_x._tcp" :ptr "a._x._tcp"]]                    [#:record{:name "_x._tcp.vanya" :type :ptr :ttl 60 :data ["a._x._tcp.vanya"]}]
-    [["@" :txt "b" "ü"] ["@" :txt ""]]                [#:record{:name "vanya" :type :txt :ttl 60 :data [[""] ["b" "ü"]]}]
-    [["a" :cname "b"] ["b" :cname "c"]]               [#:record{:name "a.vanya" :type :cname :ttl 60 :data ["b.vanya"]}
-                                                       #:record{:name "b.vanya" :type :cname :ttl 60 :data ["c.vanya"]}]))
+    [["x" :a "10.0.0.9"] ["x" :a "10.0.0.8" {:ttl "5m"}]] [(assoc (a "x.vanya" "10.0.0.8" "10.0.0.9") :rr/ttl 300)]
+    [["x" :aaaa "2001:DB8::0:9"]]                     [#:rr{:name "x.vanya" :type :aaaa :ttl 60 :data ["2001:db8::9"]}]
+    [["www" :cname "Web"]]                            [#:rr{:name "www.vanya" :type :cname :ttl 60 :data ["web.vanya"]}]
+    [["www" :cname "example.org."]]                   [#:rr{:name "www.vanya" :type :cname :ttl 60 :data ["example.org"]}]
+    [["@" :mx 20 "b"] ["@" :mx 10 "mx.example.org."]] [#:rr{:name "vanya" :type :mx :ttl 60 :data [[10 "mx.example.org"] [20 "b.vanya"]]}]
+    [["_sip._udp" :srv 0 5 5060 "@"]]                 [#:rr{:name "_sip._udp.vanya" :type :srv :ttl 60 :data [[0 5 5060 "vanya"]]}]
+    [["_x._tcp" :ptr "a._x._tcp"]]                    [#:rr{:name "_x._tcp.vanya" :type :ptr :ttl 60 :data ["a._x._tcp.vanya"]}]
+    [["@" :txt "b" "ü"] ["@" :txt ""]]                [#:rr{:name "vanya" :type :txt :ttl 60 :data [[""] ["b" "ü"]]}]
+    [["a" :cname "b"] ["b" :cname "c"]]               [#:rr{:name "a.vanya" :type :cname :ttl 60 :data ["b.vanya"]}
+                                                       #:rr{:name "b.vanya" :type :cname :ttl 60 :data ["c.vanya"]}]))
 
 (deftest a-domain-of-several-labels
   (let [z (normal {:domain "home.example.org" :records [["www" :cname "home"] ["a.home.example.org." :txt "x"]]})]
-    (is (= ["a.home.example.org" "www.home.example.org"] (map :record/name (:zone/records z))))
-    (is (= ["home.home.example.org"] (:record/data (second (:zone/records z)))))))
+    (is (= ["a.home.example.org" "www.home.example.org"] (map :rr/name (:zone/records z))))
+    (is (= ["home.home.example.org"] (:rr/data (second (:zone/records z)))))))
 
 (deftest names-that-are-too-long
   (let [label (fn [n] (apply str (repeat n "a")))
@@ -244,7 +244,7 @@
            (s/valid? ::spec-of-zone/zone value)
            ;; as the running zone is handed it
            (= value (edn/read-string (text/edn value)))
-           (every? #(str/ends-with? (str "." (:record/name %)) (str "." (:domain form))) (:zone/records value))))))
+           (every? #(str/ends-with? (str "." (:rr/name %)) (str "." (:domain form))) (:zone/records value))))))
 
 (def ^:private gen-junk
   (gen/scale #(quot % 6)

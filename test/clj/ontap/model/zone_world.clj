@@ -53,5 +53,5 @@
 (defn told
   "Owner, type and data of each record of `view`, without SOA and NS."
   [r view]
-  (into {} (for [{:record/keys [name type data]} (river/records r view) :when (not (#{:soa :ns} type))]
+  (into {} (for [{:rr/keys [name type data]} (river/records r view) :when (not (#{:soa :ns} type))]
              [[name type] data])))

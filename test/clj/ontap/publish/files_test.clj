@@ -17,7 +17,7 @@
   "Facts that differ by `n`."
   [n]
   {:domain "vanya" :askers []
-   :views {2 [{:record/name "vanya" :record/type :soa :record/ttl 60 :record/data [["ns.vanya" "h.vanya" n 1 1 1 1]]}]}})
+   :views {2 [{:rr/name "vanya" :rr/type :soa :rr/ttl 60 :rr/data [["ns.vanya" "h.vanya" n 1 1 1 1]]}]}})
 
 (defn- world
   "A publisher of `publish`, whose work and commands wait in :works and :commands until `work!` and `end!`."
@@ -180,7 +180,7 @@
   (testing/with-temp-dir [dir]
     (let [folder (str dir "/zones/")
           {:keys [publisher commands] :as w} (world [{:publish/format :zone :publish/file folder :publish/command ["reload"]}])
-          soa    (fn [apex] {:record/name apex :record/type :soa :record/ttl 60 :record/data [["ns.vanya" "h.vanya" 1 1 1 1 1]]})
+          soa    (fn [apex] {:rr/name apex :rr/type :soa :rr/ttl 60 :rr/data [["ns.vanya" "h.vanya" 1 1 1 1 1]]})
           put!   (fn [& apexes] (files/publish! publisher (fn [] {:domain "vanya" :views {0 (mapv soa apexes)}}))
                    (work! w)
                    (set (.list (io/file folder))))]

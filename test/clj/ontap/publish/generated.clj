@@ -34,7 +34,7 @@
                           (some-of r 60 #(v6 r "fd00:0:0:7"))))
      :local  (vec (concat (some-of r 80 #(v6 r "fe80:0:0:0")) (some-of r 10 #(str "169.254.3." (o)))))}))
 
-(defn- rrset [name type ttl data] {:record/name name :record/type type :record/ttl ttl :record/data (vec (sort data))})
+(defn- rrset [name type ttl data] {:rr/name name :rr/type type :rr/ttl ttl :rr/data (vec (sort data))})
 
 (defn- address-sets [name ips ttl]
   (let [{v4 4, v6 6} (group-by address/family ips)]

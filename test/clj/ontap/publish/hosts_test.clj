@@ -10,7 +10,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- rrset [name type & data] {:record/name name :record/type type :record/ttl 60 :record/data (vec data)})
+(defn- rrset [name type & data] {:rr/name name :rr/type type :rr/ttl 60 :rr/data (vec data)})
 
 (defn- lines [& records] (rest (str/split-lines (hosts/text "vanya" "private" records))))
 
@@ -45,7 +45,7 @@
             :let [text  (formats/text {:publish/format :hosts :publish/view view} facts)
                   found (into #{} (mapcat (fn [line] (let [[ip & names] (str/split line #"\s+")] (map #(vector ip %) names))))
                               (remove #(str/starts-with? % "#") (str/split-lines text)))
-                  known (into #{} (for [{:record/keys [name type data]} (get-in facts [:views (.indexOf [:private :on-link :foreign] view)])
+                  known (into #{} (for [{:rr/keys [name type data]} (get-in facts [:views (.indexOf [:private :on-link :foreign] view)])
                                         :when (and (#{:a :aaaa} type) (not (str/includes? name "*")))
                                         ip data :when (not= :link-local (address/kind ip))]
                                     [ip name]))]]

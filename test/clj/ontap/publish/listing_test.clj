@@ -12,7 +12,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- rrset [name type & data] {:record/name name :record/type type :record/ttl 60 :record/data (vec data)})
+(defn- rrset [name type & data] {:rr/name name :rr/type type :rr/ttl 60 :rr/data (vec data)})
 
 (def ^:private facts
   {:domain "vanya"
@@ -49,9 +49,9 @@
 (deftest json-is-read-by-others
   (let [facts (generated/facts 2 200)
         text  (formats/text {:publish/format :json} facts)]
-    (is (= (str (count (into #{} (mapcat #(map :record/name %)) (vals (:views facts))))) (jq ".names|length" text)))
+    (is (= (str (count (into #{} (mapcat #(map :rr/name %)) (vals (:views facts))))) (jq ".names|length" text)))
     (is (= (str (count (get-in facts [:views 1]))) (str (+ (parse-long (jq "[.names[][\"on-link\"]//[]|length]|add" text))
-                                                           (count (filter #(= :none (:record/type %)) (get-in facts [:views 1]))))))))
+                                                           (count (filter #(= :none (:rr/type %)) (get-in facts [:views 1]))))))))
   (let [hard (str "quote \" backslash \\ tab \t newline \n delete " (char 127) " nul " (char 0) " ü € 😀 </script>")]
     (is (= hard (jq ".domain" (json/text {:domain hard :names {}}))))
     (is (every? #(< 31 (int %) 127) (str/replace (json/text {:domain (apply str (map char (range 128))) :names {}}) "\n" "")))))

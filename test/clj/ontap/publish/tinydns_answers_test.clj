@@ -37,7 +37,7 @@
   "Each NAME.DOMAIN by both families, a part of what is below DOMAIN and of the reverse zones, what is above and below those,
   and `around`."
   [facts]
-  (let [names (into #{} (comp (mapcat #(map :record/name %)) (remove #(str/starts-with? % "*"))) (vals (:views facts)))
+  (let [names (into #{} (comp (mapcat #(map :rr/name %)) (remove #(str/starts-with? % "*"))) (vals (:views facts)))
         {reverse true, forward false} (group-by #(str/ends-with? % ".arpa") names)
         {own true, below false} (group-by #(boolean (re-matches #"h\d+\.vanya" %)) forward)
         some-reverse (take-nth 5 (sort reverse))]
@@ -71,11 +71,11 @@
 (defn- knowledge
   "Of the records of a view: {:sets {[name type] rrset} :nodes #{name} :apexes {name soa}}."
   [records]
-  {:sets   (into {} (map (juxt #(vector (:record/name %) (:record/type %)) identity)) records)
-   :nodes  (into #{} (mapcat #(above (:record/name %))) records)
-   :apexes (into {} (keep #(when (= :soa (:record/type %)) [(:record/name %) %])) records)})
+  {:sets   (into {} (map (juxt #(vector (:rr/name %) (:rr/type %)) identity)) records)
+   :nodes  (into #{} (mapcat #(above (:rr/name %))) records)
+   :apexes (into {} (keep #(when (= :soa (:rr/type %)) [(:rr/name %) %])) records)})
 
-(defn- rrs [owner {:record/keys [type ttl data]}]
+(defn- rrs [owner {:rr/keys [type ttl data]}]
   (into #{} (map #(vector owner ttl (str/upper-case (name type)) (presented type %))) data))
 
 (defn- by-rfc
@@ -86,10 +86,10 @@
           source   (if (= encloser name) name (str "*." encloser))
           there?   (or (= encloser name) (contains? nodes source))
           found    (some #(sets [source %]) [(keyword (str/lower-case type)) :cname])
-          negative (update apex :record/ttl min (last (first (:record/data apex))))]
+          negative (update apex :rr/ttl min (last (first (:rr/data apex))))]
       {:rcode     (if there? "NOERROR" "NXDOMAIN")
        :answer    (if found (rrs name found) #{})
-       :authority (if found #{} (rrs (:record/name apex) negative))})))
+       :authority (if found #{} (rrs (:rr/name apex) negative))})))
 
 (defn- comparable
   "Of an answer, what is the same of both: the one of ours follows aliases, that of tinydns does not, has no TTL of its own

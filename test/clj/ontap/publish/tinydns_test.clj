@@ -12,7 +12,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- rrset [name type & data] {:record/name name :record/type type :record/ttl 60 :record/data (vec data)})
+(defn- rrset [name type & data] {:rr/name name :rr/type type :rr/ttl 60 :rr/data (vec data)})
 
 (def ^:private soa (rrset "vanya" :soa ["ns.vanya" "hostmaster.vanya" 17 600 120 86400 10]))
 
@@ -29,7 +29,7 @@
   (remove #(re-find #"65534" %) (apply record-lines dialect records)))
 
 (defn- alone [dialect record]
-  (first ((if (= :none (:record/type record)) record-lines data-lines) dialect record)))
+  (first ((if (= :none (:rr/type record)) record-lines data-lines) dialect record)))
 
 (deftest the-lines-of-each-type
   (are [record stock fefe curve6] (= [stock fefe curve6] (map #(alone % record) [:stock :fefe :curve6]))

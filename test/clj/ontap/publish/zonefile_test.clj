@@ -11,7 +11,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- rrset [name type & data] {:record/name name :record/type type :record/ttl 60 :record/data (vec data)})
+(defn- rrset [name type & data] {:rr/name name :rr/type type :rr/ttl 60 :rr/data (vec data)})
 
 (def ^:private soa (rrset "vanya" :soa ["ns.vanya" "hostmaster.vanya" 17 600 120 86400 10]))
 
