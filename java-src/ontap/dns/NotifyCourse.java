@@ -5,7 +5,7 @@ package ontap.dns;
  * How one secondary is told of one zone's serials (RFC 1996, section 3.6): at once, then again and again until it
  * answers, at first quicker than the RFC's 60 s, for the first message may be lost while the secondary starts. A newer
  * serial takes the place of one that is being told; of many in a row the first is told at once and the last of each
- * second. Pure: times come in as arguments, in milliseconds of one clock.
+ * half second. Pure: times come in as arguments, in milliseconds of one clock.
  *
  * @param serial the newest that is to be told
  * @param id of its messages, -1 when none is expected to be answered
@@ -22,8 +22,8 @@ record NotifyCourse(long serial, int id, int tries, long sentMs, long dueMs) {
 
     private static final long FIRST_WAIT_MS = 1000;
     private static final long LONGEST_WAIT_MS = 60_000;
-    /** Between two messages to one secondary about one zone. */
-    private static final long APART_MS = 1000;
+    /** Between two messages to one secondary about one zone: it serves each change within a second, transfer and all. */
+    private static final long APART_MS = 500;
 
     /** What is to be done. */
     enum Deed { NOTHING, SEND, GIVE_UP }

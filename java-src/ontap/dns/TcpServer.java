@@ -190,7 +190,10 @@ public final class TcpServer implements AutoCloseable {
             try {
                 next = InetSockets.accept(listener);
             } catch (final SysException e) {
-                refused(e, listener);
+                // accept4 wants a descriptor before it looks whether anybody waits: only the first surely has somebody.
+                if (i == 0) {
+                    refused(e, listener);
+                }
                 return;
             }
             if (next == null) {

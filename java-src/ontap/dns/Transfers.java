@@ -21,6 +21,8 @@ import org.xbill.DNS.WireParseException;
 final class Transfers {
     /** Type, class, TTL and length of a record. */
     private static final int RECORD_HEAD = 10;
+    /** More do not fit in a datagram: a pointer for the name, the head, an address. */
+    private static final int DATAGRAM_RECORDS = Responder.DATAGRAM_MOST / (2 + RECORD_HEAD + 4);
 
     private Transfers() {
     }
@@ -39,7 +41,7 @@ final class Transfers {
 
     /**
      * The answer by UDP: NOTIMP for an AXFR, which is not defined there (RFC 5936, section 4.2, names no code); an IXFR
-     * if it fits in one message, else the SOA alone, with which the asker turns to TCP (RFC 1995, section 2).
+     * if its deltas are known and fit, else the SOA alone, with which the asker turns to TCP (RFC 1995, section 2).
      *
      * @param limit octets there is room for
      */
@@ -50,10 +52,27 @@ final class Transfers {
             return ShortAnswer.of(query, scan, 0, rcode != Rcode.NOERROR ? rcode : Rcode.NOTIMP);
         }
         final Zone zone = zone(scan, catalog, view);
-        final Iterator<byte[]> messages = new TransferStream(scan, contents(query, scan, zone));
-        final byte[] first = messages.next();
-        return first.length <= limit && !messages.hasNext() ? first
-                : new TransferStream(scan, List.of(zone.soa()).iterator()).next();
+        final List<Delta> deltas = isNewer(zone.serial(), serialAsked(query, scan))
+                ? zone.deltasSince(serialAsked(query, scan)) : null;
+        if (deltas != null && mayFit(deltas)) {
+            final byte[] whole = new TransferStream(scan, changes(zone, deltas).iterator()).next();
+            if (whole.length <= limit) {
+                return whole;
+            }
+        }
+        return new TransferStream(scan, List.of(zone.soa()).iterator()).next();
+    }
+
+    /** Before much is made for nothing: an address may be forged here, and this is the thread of all datagrams. */
+    private static boolean mayFit(final List<Delta> deltas) {
+        int records = 0;
+        for (final Delta delta : deltas) {
+            records += delta.records();
+            if (records > DATAGRAM_RECORDS) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static Zone zone(final MessageScan scan, final Catalog catalog, final int view) {

@@ -81,7 +81,7 @@ public final class UdpServer implements AutoCloseable {
 
     /** As they stand; from any thread. */
     public Counters counters() {
-        return new Counters((long) QUERIES.getOpaque(this), (long) ANSWERED.getOpaque(this),
+        return new Counters((long) QUERIES.getAcquire(this), (long) ANSWERED.getOpaque(this),
                 (long) DROPPED.getOpaque(this), (long) ERRORS.getOpaque(this), (long) BATCHES.getOpaque(this));
     }
 
@@ -115,10 +115,11 @@ public final class UdpServer implements AutoCloseable {
             }
         }
         final int sent = replies == 0 ? 0 : batch.send(socket);
-        QUERIES.setOpaque(this, queries + n);
         ANSWERED.setOpaque(this, answered + sent);
         DROPPED.setOpaque(this, dropped + (n - sent));
         BATCHES.setOpaque(this, batches + 1);
+        // Last: who sees these queries sees what became of them.
+        QUERIES.setRelease(this, queries + n);
     }
 
     private boolean answer(final int i, final long now) {

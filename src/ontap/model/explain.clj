@@ -11,6 +11,7 @@
                          :explain/shown [[owner [view]]]: which names tell of it, and to whom}]
   or about the configuration: {:explain/configured [[owner type [view]]]}; or the only one: {:explain/unknown text}."
   (:require [clojure.string :as str]
+            [ontap.model.inventory :as inventory]
             [ontap.model.label :as label]
             [ontap.model.mistake :as mistake]
             [ontap.model.names :as names]
@@ -61,7 +62,7 @@
                     :explain/addresses
                     (vec (for [[ip addr] (sort-by key (get-in inventory [:inv/addresses at]))]
                            {:addr/ip ip :addr/kind (published/kind ip)
-                            :explain/verdict (published/verdict addr (get-in inventory [:inv/left at]))
+                            :explain/verdict (published/verdict addr (inventory/left inventory at))
                             :explain/shown (shown part ip)}))})
       (and wanted (not= name wanted)) (assoc :explain/first first-nsid))))
 

@@ -217,6 +217,20 @@
   [inventory nsid index]
   (get-in inventory [:inv/links [nsid index]]))
 
+(defn left
+  "Up to when what routers told of the link `at` counts no longer, as an :addr/updated-ms; nil: all counts. While the
+  carrier is away, and once the last router went, that is :inv/left. A carrier that is back tells nothing by itself, and
+  the kernel asks no router then (seen on 6.18; the next advertisement may be minutes away): what was told before
+  counts until a router tells of something anew, for it tells of all its prefixes at once."
+  [{:inv/keys [left links parted addresses]} at]
+  (when-let [since (get left at)]
+    (when (or (false? (:link/running? (get links at)))
+              (contains? parted at)
+              (some (fn [[_ {:addr/keys [proto updated-ms]}]]
+                      (and (= by-router proto) updated-ms (< (long since) (long updated-ms))))
+                    (get addresses at)))
+      since)))
+
 (defn trusted?
   "Is namespace `nsid` known to be owned by our own user namespace? Our own (nil) is."
   [inventory nsid]

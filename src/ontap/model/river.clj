@@ -132,7 +132,7 @@
   [{:keys [inventory seen near] :as river} at]
   (let [old   (get seen at)
         new   (when (contains? (:inv/links inventory) at)
-                (published/of-link (get-in inventory [:inv/addresses at]) (get-in inventory [:inv/left at]) old))
+                (published/of-link (get-in inventory [:inv/addresses at]) (inventory/left inventory at) old))
         was   (get near at)
         is    (when (and (names/trusted? inventory (first at)) (or (nil? (first at)) (get-in river [:claims at]))) new)]
     (cond-> (update river :labels into (keep :claim/label) [(get-in river [:claims at])])

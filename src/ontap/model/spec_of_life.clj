@@ -158,9 +158,11 @@
 (s/def :inv/namespaces (s/map-of nat-int? (s/keys :opt [:ns/trusted? :ns/netns :ns/inode])))
 (s/def :inv/leases (s/map-of ::place ::phrase))
 (s/def :inv/doubles (s/map-of ::place (s/map-of (s/tuple :addr/ip :addr/prefix) ::address)))
+(s/def :inv/parted (s/map-of ::place int?))
 (s/def :inv/places (s/map-of :ns/id (s/coll-of ::place :kind set? :min-count 1)))
 (def ^:private inventory-keys
-  [:inv/links :inv/addresses :inv/routers :inv/left :inv/namespaces :inv/leases :inv/doubles :inv/places])
+  [:inv/links :inv/addresses :inv/routers :inv/left :inv/namespaces :inv/leases :inv/doubles :inv/parted
+   :inv/places])
 (s/def ::inventory (s/and (s/keys :req [:inv/links :inv/addresses]) (only inventory-keys)))
 
 ;; --- a run

@@ -136,6 +136,19 @@
     (is (= {} (:inv/left (life up lost (at 8000 (link :link/gone 5 2 "eth0"))))))
     (is (= {} (:inv/left (life up lost (at 8000 {:event/type :ns/gone :ns/id 5})))))))
 
+(deftest what-a-left-network-takes-along
+  (let [told  (fn [ip ms] {:event/type :addr/new :ns/id 5 :link/index 2 :addr/ip ip :addr/proto 2 :addr/updated-ms ms})
+        link  (fn [running?] {:event/type :link/new :ns/id 5 :link/index 2 :link/name "eth0" :link/up? true :link/running? running?})
+        after (fn [& events] (inventory/left (reduce #(inventory/fold %1 %2 {:mono-ms 9000}) inventory/empty-inventory events) [5 2]))]
+    (is (nil? (after (link true) (told "2001:db8::5" 700))))
+    (is (= 700 (after (link true) (told "2001:db8::5" 700) (link false))))
+    (is (nil? (after (link true) (told "2001:db8::5" 700) (link false) (link true))) "Nobody has told anything else.")
+    (is (= 700 (after (link true) (told "2001:db8::5" 700) (link false) (link true) (told "2001:db8:1::5" 900)))
+        "It is another network.")
+    (is (= 700 (after (link true) (told "2001:db8::5" 700) {:event/type :router/new :ns/id 5 :link/index 2 :router/ip "fe80::1"}
+                      {:event/type :router/gone :ns/id 5 :link/index 2 :router/ip "fe80::1"}))
+        "The last router went.")))
+
 (deftest routers-that-went
   (let [a    (router :router/new nil 2 "fe80::a")
         b    (router :router/new nil 2 "fe80::b")

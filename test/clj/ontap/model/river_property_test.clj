@@ -9,6 +9,7 @@
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
             [ontap.model.address :as address]
+            [ontap.model.inventory :as inventory]
             [ontap.model.label :as label]
             [ontap.model.names :as names]
             [ontap.model.published :as published]
@@ -85,7 +86,7 @@
   [zone inventory claims]
   (let [reserved (label/reserved zone)
         seen     (into {} (for [at (keys (:inv/links inventory))]
-                            [at (published/of-link (get-in inventory [:inv/addresses at]) (get-in inventory [:inv/left at]) nil)]))
+                            [at (published/of-link (get-in inventory [:inv/addresses at]) (inventory/left inventory at) nil)]))
         wants    (reduce-kv #(names/wanting %1 %2 nil %3) {} claims)
         hosts    (into {} (mapcat #(names/hosts-of inventory seen wants reserved %)) (keys wants))
         own      (names/together (for [[at addrs] seen :when (nil? (first at))] addrs))

@@ -143,9 +143,11 @@
         lost (:river (world/after r (link 5 2 :link/alias "web" :link/running? false)))]
     (is (= ["2001:db8:1::9" "2001:db8::9"] (has r)))
     (is (= ["2001:db8:1::9"] (has lost)) "what the router told counts no longer, what somebody set does")
-    (is (= ["2001:db8:1::9"] (has (:river (world/after lost (link 5 2 :link/alias "web"))))) "nor when there is a carrier again")
+    (is (= ["2001:db8:1::9" "2001:db8::9"] (has (:river (world/after lost (link 5 2 :link/alias "web"))))) "until there is a carrier again,")
+    (is (= ["2001:db8:1::9" "2001:db8:5::9"] (has (:river (world/after lost (link 5 2 :link/alias "web") (ra "2001:db8:5::9" 5000)))))
+        "and for good once a router tells of another network")
     (is (= ["2001:db8:1::9" "2001:db8::9"] (has (:river (world/after lost (link 5 2 :link/alias "web") (ra "2001:db8::9" 5000)))))
-        "until a router tells it anew")
+        "unless it is told anew")
     (is (= ["2001:db8:1::9"]
            (has (:river (world/after r {:event/type :router/new :ns/id 5 :link/index 2 :router/ip "fe80::1"}
                                      {:event/type :router/gone :ns/id 5 :link/index 2 :router/ip "fe80::1"})))))))

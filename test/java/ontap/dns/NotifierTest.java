@@ -172,7 +172,7 @@ class NotifierTest {
                 course = course.answered((int) course.serial());
             }
         }
-        assertEquals(List.of("0 at 0", "1000 at 1000", "2000 at 2000", "2490 at 3000"), sent);
+        assertEquals(List.of("0 at 0", "500 at 500", "1000 at 1000", "1500 at 1500", "2000 at 2000", "2490 at 2500"), sent);
     }
 
     // The messages

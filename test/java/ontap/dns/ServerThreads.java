@@ -33,6 +33,13 @@ final class ServerThreads {
         return found;
     }
 
+    /** Until there is none: the kernel's thread ends a little after Java's. The test's time limit bounds it. */
+    static void awaitNone(final String name) throws IOException {
+        while (!named(name).isEmpty()) {
+            Thread.onSpinWait();
+        }
+    }
+
     /** Until it stands in epoll_wait without limit; the test's time limit bounds it. */
     static void awaitIdle(final Path task) throws IOException {
         while (!isIdle(task)) {

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -52,11 +53,18 @@ class TransferTest {
             List.of(KEY, STRANGER), POLICY, () -> TsigTest.NOW);
 
     private ZoneTransferIn axfr(final Published.Pump pump, final TSIG key) {
-        return ZoneTransferIn.newAXFR(Published.name(Published.APEX), "127.0.0.1", pump.port(), key);
+        return limited(ZoneTransferIn.newAXFR(Published.name(Published.APEX), "127.0.0.1", pump.port(), key));
     }
 
     private ZoneTransferIn ixfr(final Published.Pump pump, final long serial, final TSIG key) {
-        return ZoneTransferIn.newIXFR(Published.name(Published.APEX), serial, false, "127.0.0.1", pump.port(), key);
+        return limited(
+                ZoneTransferIn.newIXFR(Published.name(Published.APEX), serial, false, "127.0.0.1", pump.port(), key));
+    }
+
+    /** It waits, else, a quarter of an hour for the end of an answer that is none. */
+    private static ZoneTransferIn limited(final ZoneTransferIn client) {
+        client.setTimeout(Duration.ofSeconds(10));
+        return client;
     }
 
     private List<Message> messages(final Message query, final Endpoint asker) throws IOException {

@@ -132,7 +132,7 @@ final class UdpServerTest {
                 }
             }
             start(EVERYWHERE).close();
-            assertEquals(List.of(), ServerThreads.named("dns-udp"), "no thread is left");
+            ServerThreads.awaitNone("dns-udp");
             try (DnsSockets sockets = DnsSockets.open(EVERYWHERE)) {
                 assertEquals(4, sockets.all().size(), "the addresses are free again");
             }
