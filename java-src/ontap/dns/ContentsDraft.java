@@ -12,7 +12,7 @@ import org.xbill.DNS.Type;
 
 /**
  * A view's contents while they change. What it takes care of: names above others are there, each knows how many are
- * below it, in which zone it is and whether somebody else's begins above it; and each zone's journal tells what changed.
+ * below it, in which zone it is and whether somebody else's begins above it; each zone's journal tells what changed.
  */
 final class ContentsDraft {
     private final NameTable.Draft names;

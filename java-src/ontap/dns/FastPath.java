@@ -196,7 +196,7 @@ final class FastPath {
         return type >= META && type <= Type.ANY || type == Type.DS || type == Type.OPT || type == NXNAME || type == 0;
     }
 
-    /** Where data of this type has the name of a host whose addresses are told, too; MANY for what is not known here. */
+    /** Where data of this type has the name of a host whose addresses are told, too; MANY: this is for Lookup. */
     private static int hostAt(final int type) {
         return switch (type) {
             case Type.A, Type.AAAA, Type.PTR, Type.SOA, Type.TXT, Type.CNAME -> NO_HOST;

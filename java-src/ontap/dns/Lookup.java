@@ -83,8 +83,8 @@ final class Lookup {
     }
 
     /**
-     * A DS is the matter of the zone above, if that is ours (RFC 4035, section 3.1.4.1): the name above the beginning of
-     * a zone of ours; the node itself where somebody else's begins.
+     * A DS is the matter of the zone above, if that is ours (RFC 4035, section 3.1.4.1): the name above the beginning
+     * of a zone of ours; the node itself where somebody else's begins.
      */
     private Node delegating(final Node node) {
         final Node above = node.has(Node.APEX) ? contents.above(node) : null;

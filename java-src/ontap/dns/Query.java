@@ -180,7 +180,7 @@ final class Query {
         return option == at;
     }
 
-    /** Over a name, to the octet behind it: labels, and at the end the root or, if one may be, a pointer, which is not followed. */
+    /** Over a name, to what is behind it: labels, then the root or, if one may be, a pointer, which is not followed. */
     private boolean skipName(final boolean pointer) {
         final int from = at;
         while (at < message.length && at - from < WireName.LONGEST) {

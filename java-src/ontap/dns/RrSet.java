@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import org.xbill.DNS.Address;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Record;
@@ -81,9 +82,10 @@ public final class RrSet {
             throw new IllegalArgumentException(data.size() + " records of type " + type + " at " + name);
         }
         final String text = WireName.text(name);
+        parsed(text);
         final TreeSet<byte[]> sorted = new TreeSet<>(Arrays::compareUnsigned);
         for (final String datum : data) {
-            sorted.add(rdata(parsed(text), type, datum));
+            sorted.add(rdata(text, type, datum));
         }
         return new RrSet(text, type, ttl, untilMillis, sorted.toArray(byte[][]::new));
     }
@@ -230,13 +232,30 @@ public final class RrSet {
         }
     }
 
-    private static byte[] rdata(final Name owner, final int type, final String text) {
+    /** The common types by themselves: they are read ten times quicker than a master file's line. */
+    private static byte[] rdata(final String owner, final int type, final String text) {
         try {
-            final byte[] record = Record.fromString(owner, type, DClass.IN, 0, text, Name.root)
-                    .toWire(Section.ANSWER);
-            return Arrays.copyOfRange(record, owner.length() + HEAD, record.length);
+            final byte[] octets = switch (type) {
+                case Type.A -> Address.toByteArray(text, Address.IPv4);
+                case Type.AAAA -> Address.toByteArray(text, Address.IPv6);
+                case Type.PTR, Type.NS, Type.CNAME -> parsed(text).toWire();
+                default -> line(parsed(owner), type, text);
+            };
+            if (octets != null) {
+                return octets;
+            }
         } catch (final IOException e) {
-            throw new IllegalArgumentException("no " + Type.string(type) + ": " + text + " (" + owner + ")", e);
+            throw new IllegalArgumentException(complaint(owner, type, text), e);
         }
+        throw new IllegalArgumentException(complaint(owner, type, text));
+    }
+
+    private static String complaint(final String owner, final int type, final String text) {
+        return "no " + Type.string(type) + ": " + text + " (" + owner + ")";
+    }
+
+    private static byte[] line(final Name owner, final int type, final String text) throws IOException {
+        final byte[] record = Record.fromString(owner, type, DClass.IN, 0, text, Name.root).toWire(Section.ANSWER);
+        return Arrays.copyOfRange(record, owner.length() + HEAD, record.length);
     }
 }

@@ -219,8 +219,8 @@ public final class TcpServer implements AutoCloseable {
         }
         connections.add(connection);
         clients.merge(client, 1, Integer::sum);
-        accepted.incrementAndGet();
         open.incrementAndGet();
+        accepted.incrementAndGet();
     }
 
     /** Closes the connection that has been without progress for longest, of one client or (null) of all. */

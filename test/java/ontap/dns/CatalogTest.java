@@ -199,6 +199,20 @@ class CatalogTest {
                 "the same again is no change");
     }
 
+    /** What a zone lost to one below it, or won, is not told as a change. */
+    @Test
+    void aZoneThatBeginsOrEndsBelowForgetsThePast() {
+        final Catalog one = Catalog.empty().with(List.of(put(soa("vanya", 1), a("sub.vanya", "10.0.0.1"))));
+        final Catalog two = one.with(List.of(put(soa("vanya", 2), soa("sub.vanya", 1))));
+        assertNull(two.zone(0, "vanya").deltasSince(1));
+        assertEquals(1, two.zone(0, "vanya").rrsets().size());
+        assertEquals(2, two.zone(0, "sub.vanya").rrsets().size());
+        final Catalog three = two.with(List.of(new Catalog.Change(0, List.of(soa("vanya", 3)),
+                List.of(new Catalog.Key("sub.vanya", Type.SOA)))));
+        assertNull(three.zone(0, "vanya").deltasSince(2));
+        assertEquals(2, three.zone(0, "vanya").rrsets().size());
+    }
+
     @Test
     void whatIsNoSetIsRefused() {
         assertThrows(IllegalArgumentException.class, () -> a("web.vanya", "10.0.0"));

@@ -139,6 +139,8 @@ class MalformedTest {
                 arguments("two with a record between", query("web.vanya", AAAA, OPT, RECORD, OPT), FORMERR),
                 arguments("one as an answer", message(Packets.RD, 1, 1, 0, 0, QUESTION, hex(OPT)), FORMERR),
                 arguments("one as an authority", message(Packets.RD, 1, 0, 1, 0, QUESTION, hex(OPT)), FORMERR),
+                arguments("one, where two are said", message(Packets.RD, 1, 0, 0, 2, QUESTION, hex(OPT)), FORMERR),
+                arguments("one, where three are said", message(Packets.RD, 1, 0, 0, 3, QUESTION, hex(OPT)), FORMERR),
                 arguments("one of a name", query("web.vanya", AAAA, "c00c 0029 04d0 00 00 0000 0000"), FORMERR),
                 arguments("cut in its head", cut(query("web.vanya", AAAA, OPT), 1), FORMERR),
                 arguments("version 1", query("web.vanya", AAAA, "00 0029 04d0 00 01 0000 0000"),

@@ -198,8 +198,8 @@ class NotifierTest {
         query.getHeader().unsetFlag(Flags.QR);
         final Message opcode = answer(first, Rcode.NOERROR);
         opcode.getHeader().setOpcode(Opcode.QUERY);
-        final Message zone = new Message(first.getHeader().getID());
-        zone.setHeader(answer(first, 0).getHeader());
+        final Message zone = answer(first, Rcode.NOERROR);
+        zone.removeRecord(first.getQuestion(), Section.QUESTION);
         zone.addRecord(TsigTest.query("other", Type.SOA).getQuestion(), Section.QUESTION);
         for (final Message bad : List.of(wrongId, query, opcode, zone)) {
             send(bad.toWire(), again);

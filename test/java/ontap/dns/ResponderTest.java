@@ -159,6 +159,23 @@ class ResponderTest {
     }
 
     @Test
+    void moreThan1232OctetsAreNotSent() {
+        final String much = "00 0029 ffff 00 00 0000 0000";
+        final byte[] query = Packets.query("tonear.vanya", Type.TXT, much);
+        assertTrue(fast(Packets.query("near.vanya", Type.TXT, much)).octets.length > 1_180, "that fits");
+        assertEquals("aa tc rd NOERROR | tonear.vanya 60 CNAME near.vanya. |  |  | OPT 1232", udp(query).line());
+        assertFalse(tcp(query).has(Flags.TC));
+    }
+
+    /** RFC 9471: without the glue nobody finds the way, so its lack has to be said. */
+    @Test
+    void missingGlueIsSaid() {
+        final byte[] query = Packets.query("a.deep.vanya", Type.A);
+        assertEquals("tc rd NOERROR |  | deep.vanya 60 NS ns.deep.vanya. | ", udp(query).line());
+        assertEquals(60, tcp(query).section(Section.ADDITIONAL).size());
+    }
+
+    @Test
     void theSizeIsAtLeast512() {
         assertEquals("aa rd NOERROR | _http._tcp.web.vanya 60 SRV 0 0 80 web.vanya. |  | " + WEB
                 + ", web.vanya 60 AAAA fd00:0:0:0:0:0:0:1 | OPT 1232",

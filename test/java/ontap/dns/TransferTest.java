@@ -344,13 +344,21 @@ class TransferTest {
         final long from = published.serial() - 1;
         published.change(Published.PRIVATE, List.of(Published.a("x.vanya", "10.0.0.9")), List.of());
         assertEquals(5, datagram(ixfrQuery(from).toWire(), Published.LAN_ASKER).getSection(Section.ANSWER).size());
-        final List<RrSet> many = new ArrayList<>();
-        for (int i = 0; i < 100; i++) {
-            many.add(Published.a("y" + i + ".vanya", "10.0.0.9"));
+        assertEquals(1, datagram(ixfrQuery(7).toWire(), Published.LAN_ASKER).getSection(Section.ANSWER).size());
+        // What does not fit: for one who takes no more than 512 octets, and for everybody.
+        for (final int sets : new int[] {40, 100}) {
+            final List<RrSet> many = new ArrayList<>();
+            for (int i = 0; i < sets; i++) {
+                many.add(Published.a("y" + i + ".vanya", "10.0." + sets + ".9"));
+            }
+            published.change(Published.PRIVATE, many, List.of());
+            final Message alone = datagram(ixfrQuery(from).toWire(), Published.LAN_ASKER);
+            assertEquals(1, alone.getSection(Section.ANSWER).size());
+            assertEquals(published.serial(), ((SOARecord) alone.getSection(Section.ANSWER).get(0)).getSerial());
+            final Message query = ixfrQuery(from);
+            query.addRecord(new OPTRecord(4096, 0, 0), Section.ADDITIONAL);
+            assertEquals(sets == 40 ? 47 : 1,
+                    datagram(query.toWire(), Published.LAN_ASKER).getSection(Section.ANSWER).size());
         }
-        published.change(Published.PRIVATE, many, List.of());
-        final Message alone = datagram(ixfrQuery(from).toWire(), Published.LAN_ASKER);
-        assertEquals(1, alone.getSection(Section.ANSWER).size());
-        assertEquals(published.serial(), ((SOARecord) alone.getSection(Section.ANSWER).get(0)).getSerial());
     }
 }

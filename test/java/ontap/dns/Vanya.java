@@ -69,6 +69,11 @@ final class Vanya {
         sets.add(set("huge.vanya", Type.TXT, IntStream.range(0, 6).mapToObj(i -> "\"" + i + "x".repeat(250) + "\"")
                 .toArray(String[]::new)));
         sets.add(set("long.vanya", Type.TXT, ("\"" + "x".repeat(250) + "\" ").repeat(5)));
+        // fits into 1232 octets alone, but not behind an alias
+        sets.add(set("near.vanya", Type.TXT, ("\"" + "x".repeat(232) + "\" ").repeat(5)));
+        sets.add(set("tonear.vanya", Type.CNAME, "near.vanya"));
+        sets.add(set("deep.vanya", Type.NS, "ns.deep.vanya"));
+        sets.add(set("ns.deep.vanya", Type.A, many.toArray(String[]::new)));
         sets.add(set("mx.vanya", Type.MX, "10 big.vanya"));
         return sets;
     }
