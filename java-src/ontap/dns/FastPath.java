@@ -137,16 +137,16 @@ final class FastPath {
             if (place.has(Node.CUT | Node.BELOW_CUT)) {
                 return NOT_PLAIN;
             }
-            RrSet set = source == null ? null : positive(source.set(type), nowMillis);
+            RrSet set = source == null ? null : source.set(type);
             final boolean alias = set == null && source != null && source.set(Type.CNAME) != null;
             if (alias) {
-                set = positive(source.set(Type.CNAME), nowMillis);
+                set = source.set(Type.CNAME);
             }
             final boolean negative = set == null;
             int owner = nameAt;
             if (negative) {
                 final Journal zone = contents.zones[place.zone];
-                set = positive(zone.negative, nowMillis);
+                set = zone.negative;
                 owner += nameLength - zone.apexLength;
                 flags |= source == null ? Rcode.NXDOMAIN : Rcode.NOERROR;
             }
@@ -223,9 +223,8 @@ final class FastPath {
         }
         int end = length;
         int records = 0;
-        for (final RrSet each : host.sets) {
-            final RrSet set = each.type() == Type.A || each.type() == Type.AAAA ? positive(each, nowMillis) : null;
-            if (set != null) {
+        for (final RrSet set : host.sets) {
+            if (set.type() == Type.A || set.type() == Type.AAAA) {
                 records += set.count();
                 if (set.wire() == null || end + set.wireLength() > room || records > ADDITIONALS_MOST) {
                     return -1;
@@ -235,10 +234,6 @@ final class FastPath {
             }
         }
         return end - length << Byte.SIZE | records;
-    }
-
-    private static RrSet positive(final RrSet set, final long nowMillis) {
-        return set == null || set.untilMillis() != RrSet.FOR_EVER && set.ttlAt(nowMillis) == RrSet.OVER ? null : set;
     }
 
     /** Is the rest of the message an OPT of version 0? Its options are nothing to us, but have to be some. */

@@ -70,11 +70,11 @@ final class Lookup {
             reply.rcode(Rcode.NXDOMAIN);
             return negative(place.zone);
         }
-        final RrSet set = type == Type.ANY ? any(source) : positive(source.set(type));
+        final RrSet set = type == Type.ANY ? any(source) : source.set(type);
         if (set != null) {
             return put(name, set);
         }
-        final RrSet alias = positive(source.set(Type.CNAME));
+        final RrSet alias = source.set(Type.CNAME);
         if (alias == null) {
             return negative(place.zone);
         }
@@ -91,15 +91,10 @@ final class Lookup {
         return above == null || above.zone == Node.NO_ZONE ? node : above;
     }
 
-    /** The set, if it is there and its time is not over. */
-    private RrSet positive(final RrSet set) {
-        return set == null || set.ttlAt(nowMillis) == RrSet.OVER ? null : set;
-    }
-
     /** RFC 8482, section 4.1: one set of them, that of the lowest type. */
     private RrSet any(final Node node) {
         for (final RrSet set : node.sets) {
-            if (set.type() != RrSet.NOTHING && positive(set) != null) {
+            if (set.type() != RrSet.NOTHING) {
                 return set;
             }
         }
@@ -116,7 +111,7 @@ final class Lookup {
 
     private Name negative(final int zone) {
         final RrSet soa = contents.zones[zone].negative;
-        if (positive(soa) != null) {
+        if (soa != null) {
             reply.authority(soa.records(soa.ownerName(), soa.ttlAt(nowMillis)));
         }
         return null;
@@ -151,7 +146,7 @@ final class Lookup {
             return;
         }
         for (final int type : new int[] {Type.A, Type.AAAA}) {
-            final RrSet set = positive(node.set(type));
+            final RrSet set = node.set(type);
             if (set != null && !reply.has(host, type)) {
                 final List<Record> records = set.records(host, set.ttlAt(nowMillis));
                 if (cut != null && host.subdomain(cut)) {

@@ -25,8 +25,6 @@ public final class RrSet {
     public static final int NOTHING = 0;
     /** {@code untilMillis} of what does not end. */
     public static final long FOR_EVER = Long.MAX_VALUE;
-    /** {@link #ttlAt} of what is over. */
-    static final long OVER = -1;
     /** RFC 2181, section 8. */
     private static final long TTL_MAX = Integer.MAX_VALUE;
     private static final int MILLIS = 1000;
@@ -144,13 +142,16 @@ public final class RrSet {
         return records;
     }
 
-    /** The TTL at a time of CLOCK_BOOTTIME, or {@link #OVER}. */
+    /**
+     * The TTL at a time of CLOCK_BOOTTIME, never more than is left. It is 0 once the time is over: that the first
+     * address of several is gone says the kernel, a second late at most, and the others are there all the while.
+     */
     long ttlAt(final long nowMillis) {
         if (untilMillis == FOR_EVER) {
             return ttl;
         }
         final long left = Math.floorDiv(untilMillis - nowMillis, MILLIS);
-        return left < 1 ? OVER : Math.min(ttl, left);
+        return Math.max(0, Math.min(ttl, left));
     }
 
     /** Eight octets of {@link #wireLength} each, big-endian; null: more than fit in a datagram. */

@@ -127,8 +127,7 @@ final class PlainLookup {
     }
 
     private RrSet live(final String name, final int type) {
-        final RrSet set = sets.get(new Catalog.Key(name, type));
-        return set == null || set.untilMillis() != RrSet.FOR_EVER && set.untilMillis() - now < 1000 ? null : set;
+        return sets.get(new Catalog.Key(name, type));
     }
 
     private void negative(final String zone) {
@@ -139,7 +138,7 @@ final class PlainLookup {
     private void say(final Collection<String> section, final String owner, final RrSet set) {
         for (final Record record : set.records()) {
             final long ttl = set.untilMillis() == RrSet.FOR_EVER || record.getType() == Type.NS && section == authority
-                    ? set.ttl() : Math.min(set.ttl(), (set.untilMillis() - now) / 1000);
+                    ? set.ttl() : Math.max(0, Math.min(set.ttl(), Math.floorDiv(set.untilMillis() - now, 1000L)));
             section.add(owner + " " + ttl + " " + Type.string(set.type()) + " " + record.rdataToString());
         }
     }
