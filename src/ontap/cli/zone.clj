@@ -53,7 +53,8 @@
                        zone {:format (keyword (:format options)) :dialect (keyword (or dialect "stock")) :view (some-> (:view options) keyword) :env env}))
                0)
       :else  (let [zone (declared-zone options (first arguments))]
-               (when-not (or (seq (:zone/listen zone)) (seq (:zone/publish zone)))
+               (when-not (or (seq (:zone/listen zone)) (seq (:zone/publish zone))
+                               ((requiring-resolve 'ontap.ops.zone-start/given-sockets?) env))
                  (throw (usage-error "nobody would see the names: say --listen ADDRESS:PORT, --tinydns FILE, or --once")))
                ((requiring-resolve 'ontap.ops.zone-start/become!)
                 {:zone zone :words words :env env
@@ -85,5 +86,5 @@
   (let [rows (names/explain env (first arguments))]
     (if (= "edn" (:format options))
       (prn rows)
-      (run! println (names/explained rows (first arguments))))
-    (if (seq rows) 0 1)))
+      (run! println (names/explained rows)))
+    (if (some :explain/unknown rows) 1 0)))

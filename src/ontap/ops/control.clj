@@ -124,10 +124,10 @@
       (.close fd))))
 
 (defn serve-on!
-  "Answers on `listener`, a listening socket that is bound to `path`, with `loop`. `handle` is
+  "Answers on `listener`, a listening socket, with `loop`. `handle` is
   called with a request and a function that takes the reply, once. Returns a function that
-  ends it and removes the socket. Throws SysException."
-  [^EventLoop loop ^Fd listener path handle]
+  ends it; the socket's name stays. Throws SysException."
+  [^EventLoop loop ^Fd listener handle]
   (let [clients (volatile! {})]
     (.add loop listener EventLoop/EPOLLIN
           (reify EventLoop$Handler
@@ -144,10 +144,13 @@
     (fn []
       (run! #(end! loop clients %) (keys @clients))
       (.remove loop listener)
-      (.close listener)
-      (Io/unlink path))))
+      (.close listener))))
 
 (defn serve!
-  "As `serve-on!`, with a socket of its own that it listens on at `path`. Throws SysException."
+  "As `serve-on!`, with a socket of its own that it listens on at `path`, and removes at the end.
+  Throws SysException."
   [loop path handle]
-  (serve-on! loop (UnixSockets/listen path 0600) path handle))
+  (let [end! (serve-on! loop (UnixSockets/listen path 0600) handle)]
+    (fn []
+      (end!)
+      (Io/unlink path))))

@@ -28,11 +28,9 @@
   (request env {:command :explain :name name}))
 
 (defn explained
-  "The rows of `explain` for `name` in words: lines."
-  [rows name]
-  (if (seq rows)
-    (explain/lines rows)
-    [(str "nothing is known of " name ": no link has it as its alias or name, in any namespace that is heard of")]))
+  "The rows of `explain` in words: lines."
+  [rows]
+  (explain/lines rows))
 
 ;; --- as a table
 

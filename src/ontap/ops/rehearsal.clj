@@ -86,7 +86,7 @@
     (let [control (UnixSockets/listen (paths/zone-control dir) 0600)
           asker   (delay (NsThread/start "zone-asker" #(ask-zone! env)))]
       (ops-zone/serve! {:zone zone :fds {:monitor (.fd monitor) :control control} :sockets fds :known []
-                        :dir (paths/zone-dir dir) :state-dir (str (paths/state-dir env (paths/caller)) "/zone")}
+                        :state-dir (str (paths/state-dir env (paths/caller)) "/zone")}
                        env #(force asker)))))
 
 (defn- life!

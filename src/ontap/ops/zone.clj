@@ -101,7 +101,7 @@
 (defn serve!
   "Serves `zone` with what is given (see `ontap.ops.zone-start/handed`) until SIGTERM or SIGINT;
   `ready` (fn []) is called once it does. Blocks; the exit status."
-  [{:keys [zone fds sockets dir state-dir known user]} env ready]
+  [{:keys [zone fds sockets state-dir known user]} env ready]
   (with-open [monitor (RtnlMonitor/adopt (:monitor fds))
               rtnl    (Rtnl/open)
               signals (process/signals)
@@ -130,13 +130,14 @@
       (process/on-signals! loop signals
                            #(note/line! :info nil "a zone reads its configuration when it starts: stop it and start it again")
                            #(end! it))
-      (let [end-control! (control/serve-on! loop (:control fds) (str dir "/control.sock")
+      (let [end-control! (control/serve-on! loop (:control fds)
                                             #(answers/answer! it (fn [] (end! it)) %1 %2))]
         (explain-strangers! it)
+        ;; what the start left is collected before anybody waits for an answer
+        (System/gc)
         (ready)
         (note/line! :info nil (str "serves " (:zone/domain zone) (when (seq sockets) (str " on " (str/join ", " (dns/places dns))))
                                    (when user (str " as " user))))
-        (process/tidy-later! loop)
         (.run loop)
         (end-control!)
         (dns/close! dns)
@@ -147,7 +148,8 @@
 (defn serve-handed!
   "The second life of `ontap zone`: serves until SIGTERM or SIGINT with what it was `handed` (see
   `ontap.ops.zone-start/handed`); `env` of this process. Blocks; the exit status."
-  [{:keys [fds] :as handed} env]
+  [{:keys [fds zone user] :as handed} env]
+  (files/check! zone user)
   (serve! handed env
           (fn []
             (notify/ready! {:out (:ready fds) :pid-out (:pid-file fds)} env))))

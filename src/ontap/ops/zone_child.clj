@@ -6,6 +6,7 @@
   It holds the read end of a pipe of ours. When that hangs up its `ontap up` has died; the zone
   serves on, and gives way to that of the next `ontap up`, which asks it to stop."
   (:require [ontap.ops.client :as client]
+            [ontap.ops.zone-output :as zone-output]
             [ontap.run.paths :as paths])
   (:import (ontap.sys Clock EventLoop EventLoop$Handler Fd Io PidFd Signals Spawn Spawn$Request
                       SysException)))
@@ -33,8 +34,8 @@
         ^Fd theirs r]
     (try
       (with-open [null (Io/open "/dev/null" Io/O_RDONLY 0)
-                  out  (Io/open "/proc/self/fd/1" Io/O_WRONLY 0)
-                  err  (Io/open "/proc/self/fd/2" Io/O_WRONLY 0)]
+                  out  (zone-output/copy 1)
+                  err  (zone-output/copy 2)]
         (let [argv [launcher "zone" "--life-fd" (str life-fd) file]
               pid  (Spawn/run (Spawn$Request. launcher argv (mapv (fn [[k v]] (str k "=" v)) env)
                                               {(int 0) null (int 1) out (int 2) err (int life-fd) theirs}))]

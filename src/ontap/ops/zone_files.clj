@@ -3,11 +3,40 @@
   "The files that a zone is published as, and the commands that run after them."
   (:require [ontap.model.river :as river]
             [ontap.ops.note :as note]
+            [ontap.ops.process :as process]
+            [ontap.ops.zone-output :as zone-output]
             [ontap.publish.files :as files]
             [ontap.run.launch :as launch])
-  (:import (ontap.sys EventLoop EventLoop$Handler Executables Fd Io PidFd PidFd$ExitStatus Spawn Spawn$Request)))
+  (:import (java.nio.file Files LinkOption Path)
+           (ontap.sys EventLoop EventLoop$Handler Executables Fd Io PidFd PidFd$ExitStatus Spawn Spawn$Request)))
 
 (set! *warn-on-reflection* true)
+
+(defn- exists? [^Path path] (Files/exists path (make-array LinkOption 0)))
+
+(defn- trouble
+  "Why `user` (nil: whoever runs this), who is who asks, cannot write `file`, or nil. It is replaced, so its folder
+  counts; a `file` that ends in / is a folder, which is made when there is none."
+  [^String file user]
+  (let [path   (Path/of file (make-array String 0))
+        folder (if (and (.endsWith file "/") (exists? path)) path (.getParent path))]
+    (cond
+      (not (exists? folder))              (str "there is no folder " folder)
+      (not (Files/isDirectory folder (make-array LinkOption 0))) (str folder " is no folder")
+      (not (Files/isWritable folder))
+      (if user
+        (str "the zone runs as " user ", who may not write into " folder "; give it that folder (chown " user " " folder
+             "), or name another user by --user")
+        (str "you may not write into " folder)))))
+
+(defn check!
+  "Throws with :kind :exit unless what `zone` is published as can be written by this process, which is `user` (nil: whoever
+  started it). Reads the file system."
+  [zone user]
+  (doseq [{:publish/keys [file]} (:zone/publish zone)
+          :let [why (trouble file user)]
+          :when why]
+    (throw (process/exit 111 (str "unable to write " file ": " why)))))
 
 (defn facts
   "What the texts are made of (see `ontap.publish.formats`): the records of each view of `river`."
@@ -30,7 +59,7 @@
                        (launch/tool "env") (str "--chdir=" dir) (program (first words))]
                       (rest words))]
     (with-open [null (Io/open "/dev/null" Io/O_RDONLY 0)
-                err  (Io/open "/proc/self/fd/2" Io/O_WRONLY 0)]
+                err  (zone-output/copy 2)]
       (let [pid   (Spawn/run (Spawn$Request. setpriv argv (mapv (fn [[k v]] (str k "=" v)) (System/getenv))
                                              {(int 0) null (int 1) err (int 2) err}))
             pidfd (PidFd/open pid)]

@@ -76,13 +76,15 @@
 ;; --- what it takes along
 
 (defn- folder!
-  "Makes `path`, which is `user`'s alone from now on (nil: ours)."
+  "Makes `path`, in a folder of ours, which is `user`'s from now on (nil: ours): nothing is done in it
+  before this process is that user."
   [^String path ^Users$User user]
   (paths/make-dir! path 0755)
   (when user (Io/chown path (.uid user) (.gid user))))
 
 (defn- control!
-  "The listening control socket in `dir`, which belongs to `user` as the zone's folder does."
+  "The listening control socket in `dir`, which belongs to `user`. The folder is ours: in one of theirs
+  it could be another file by the time it is given away."
   ^Fd [dir ^Users$User user]
   (let [path (str dir "/control.sock"), fd (UnixSockets/listen path 0600)]
     (when user (Io/chown path (.uid user) (.gid user)))
@@ -105,6 +107,11 @@
       (throw (if (contains? #{Errno/EPERM Errno/EACCES} (.errno e))
                (process/exit 111 "unable to hear of network namespaces: this takes root; an ordinary user can have a network of their own: unshare -Urn ontap zone …")
                e)))))
+
+(defn given-sockets?
+  "Did whoever started this process, whose environment is `env`, give it sockets to serve on?"
+  [env]
+  (boolean (seq (notify/listen-fds env (Io/getpid)))))
 
 (defn- listening!
   "The sockets to serve on: those of LISTEN_FDS, if whoever started this process gave any, else
@@ -162,10 +169,15 @@
     (Exec/prepare setpriv argv env fds)
     (Exec/runInSession setpriv argv env fds)))
 
-(defn- with-compiler
-  "`env` in which the program is compiled to the end: the zone runs for long, and answers often."
+(def ^:private jvm
+  "How a JVM runs that is to run for long: compiled to the end, and with so much room for what is new
+  that a collection, 10 ms with a thousand names, comes seldom enough to keep nobody waiting."
+  "-XX:TieredStopAtLevel=4 -Xmx512m -Xmn128m")
+
+(defn- for-long
+  "`env` in which the program runs as a server."
   [env]
-  (update env "ONTAP_JAVA_OPTS" #(str "-XX:TieredStopAtLevel=4 " %)))
+  (update env "ONTAP_JAVA_OPTS" #(str jvm " " %)))
 
 (defn become!
   "Takes all that the zone `zone` needs and executes this program again with `words`, as the
@@ -180,7 +192,7 @@
         dir       (paths/zone-dir run-dir)
         state-dir (str (paths/state-dir env (paths/caller)) "/zone")]
     (paths/make-layout! (paths/layout run-dir))
-    (folder! dir user)
+    (paths/make-dir! dir 0755)
     (folder! state-dir user)
     (let [lock     (lock! dir)
           sockets  (listening! zone env)
@@ -192,10 +204,10 @@
                      (conj [:pid-file (Io/open (:pid-file ready) (bit-or Io/O_WRONLY Io/O_CREAT Io/O_TRUNC) 0644)])
                      (:life ready) (conj [:life (Fd/own (int (:life ready)) "the lifeline")]))
           fds      (slots sockets (conj named [:handed nil]))
-          handed   (unnamed! run-dir {:zone (with-secrets zone) :fds (dissoc fds :handed) :dir dir :state-dir state-dir :known known
+          handed   (unnamed! run-dir {:zone (with-secrets zone) :fds (dissoc fds :handed) :state-dir state-dir :known known
                                       :user (some-> user .name)})]
       (again! user words
-              (-> (with-compiler env)
+              (-> (for-long env)
                   (assoc variable (str (:handed fds))
                          "LISTEN_FDS" (str (count sockets)) "LISTEN_PID" (str (Io/getpid))))
               (into {} (map (fn [[n fd]] [(int n) fd]))
@@ -218,7 +230,7 @@
 
 (defn handed
   "What this process was handed by its first life, or nil: it is the first. A map with
-  :zone, :dir, :state-dir, :known, :user as written, :sockets (Fds of LISTEN_FDS) and :fds
+  :zone, :state-dir, :known, :user as written, :sockets (Fds of LISTEN_FDS) and :fds
   {:lock :monitor :control :ready :pid-file :life} as Fds. Whoever sets the variable by hand
   without having given up the rest is not listened to."
   [env]

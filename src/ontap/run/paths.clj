@@ -84,7 +84,8 @@
    :paths/notify   (str dir "/notify")})
 
 (defn zone-dir
-  "The folder of a zone below the run-time folder `dir`; it belongs to the zone's own user."
+  "The folder of a zone below the run-time folder `dir`; it belongs to whoever starts it, not to the
+  zone's own user."
   [dir]
   (str dir "/zone"))
 

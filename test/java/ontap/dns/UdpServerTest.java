@@ -12,6 +12,7 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -165,6 +166,39 @@ final class UdpServerTest {
                         "is the same for both");
             }
         });
+    }
+
+    /** 40 clients at once, with and without rest: batches of one, of some, and full ones. */
+    @Test
+    void manyClientsAtOnceAreAllAnswered() {
+        Loopback.run(() -> {
+            for (final UdpServer.Limits limits : new UdpServer.Limits[] {UdpServer.Limits.USUAL,
+                new UdpServer.Limits(1, 999_999), new UdpServer.Limits(1, 0)}) {
+                final List<DatagramSocket> clients = new ArrayList<>();
+                final DnsSockets sockets = DnsSockets.open(EVERYWHERE);
+                sockets.tcp().forEach(Fd::close);
+                try (UdpServer server = UdpServer.start(sockets.udp(), new EchoAnswerer(), limits, told::add)) {
+                    for (int i = 0; i < 40; i++) {
+                        clients.add(client(i % 2 == 0 ? "127.0.0." + (1 + i) : "fd00::" + (1 + i % 3)));
+                    }
+                    for (int round = 0; round < 20; round++) {
+                        for (int i = 0; i < clients.size(); i++) {
+                            send(clients.get(i), EchoAnswerer.query(i, 40));
+                        }
+                        for (int i = 0; i < clients.size(); i++) {
+                            assertArrayEquals(EchoAnswerer.answer(i, 40), receive(clients.get(i)), "its own answer");
+                        }
+                    }
+                    await(server, 800);
+                    assertEquals(800, server.counters().answered(), "all of them");
+                } finally {
+                    clients.forEach(DatagramSocket::close);
+                }
+            }
+            assertTrue(told.isEmpty(), () -> "nothing failed: " + told);
+        });
+        assertThrows(IllegalArgumentException.class, () -> new UdpServer.Limits(0, 0), "less than one");
+        assertThrows(IllegalArgumentException.class, () -> new UdpServer.Limits(1, 1_000_000), "too long");
     }
 
     private UdpServer start(final List<Endpoint> endpoints) {
