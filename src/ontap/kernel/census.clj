@@ -23,7 +23,9 @@
 (def ^:private parts "How many parts of a long queue are read in one turn." 1024)
 (def ^:private looks "How often the mounts are looked at in one turn, while namespaces come and go." 8)
 (def ^:private tries "How often everything is read at the start, while it changes." 10)
-(def ^:private questions "How often it is asked who lives in a namespace that nobody explains." 5)
+(def ^:private questions
+  "How often it is asked who lives in a namespace that nobody explains, unless something happens there." 8)
+(def ^:private first-pause "Until it is asked for the second time, in nanoseconds; then twice as long each time." 50000000)
 (def ^:private longest-pause "Between two readings of everything, in nanoseconds." 1000000000)
 
 (defn census
@@ -41,11 +43,12 @@
    ;; :facts     nsid -> its :ns/known
    ;; :asked     nsid -> how often `unexplained` named it, in this life
    ;; :ask       nsids that `unexplained` is to name
+   ;; :again     nsid -> when `unexplained` is to name it again, CLOCK_BOOTTIME ns
    ;; :meant     nsid -> its life when `unexplained` named it last
    ;; :look?     mounts have to be looked at
    ;; :lost?     events were lost
    ;; :not-before  when everything may be read again, CLOCK_BOOTTIME ns
-   :state   (volatile! {:own nil, :nsids #{}, :lives {}, :asked {}, :ask #{}, :meant {}, :look? true, :lost? false, :not-before 0
+   :state   (volatile! {:own nil, :nsids #{}, :lives {}, :asked {}, :ask #{}, :again {}, :meant {}, :look? true, :lost? false, :not-before 0
                         :facts (into {} (map (juxt :ns/id identity)) known)})})
 
 ;; --- which namespaces there are
@@ -58,6 +61,7 @@
       (update :nsids conj nsid)
       (update-in [:lives nsid] (fnil inc 0))
       (update :asked dissoc nsid)
+      (update :again dissoc nsid)
       (cond-> (not (get-in state [:facts nsid]))
         (-> (assoc :look? true) (update :ask conj nsid)))))
 
@@ -67,13 +71,27 @@
       (update :ask disj nsid)
       (update :facts dissoc nsid)
       (update :asked dissoc nsid)
+      (update :again dissoc nsid)
       (update-in [:lives nsid] (fnil inc 0))))
+
+(defn- later
+  "`nsid` is to be named again, later the more often it was."
+  [{:keys [asked] :as state} nsid]
+  (let [pause (bit-shift-left (long first-pause) (int (min (dec (long questions)) (max 0 (dec (long (get asked nsid 1)))))))]
+    (assoc-in state [:again nsid] (+ (Clock/boottimeNanos) pause))))
+
+(defn- now-again
+  "Those that were to be named later and for which it is time are to be named."
+  [{:keys [again] :as state}]
+  (if-let [due (when (seq again) (seq (let [now (Clock/boottimeNanos)] (for [[n at] again :when (<= (long at) now)] n))))]
+    (-> state (update :again #(reduce dissoc % due)) (update :ask into due))
+    state))
 
 (defn- stirred
   "Something happened in a namespace that nobody explains: perhaps now somebody lives there."
-  [{:keys [nsids facts asked] :as state} nsid]
+  [{:keys [nsids facts ask again] :as state} nsid]
   (cond-> state
-    (and (nsids nsid) (not (facts nsid)) (< (get asked nsid 0) questions)) (update :ask conj nsid)))
+    (and (nsids nsid) (not (facts nsid)) (not (ask nsid)) (not (again nsid))) (later nsid)))
 
 (defn- there?
   "Has a namespace the id? Each has a link 1, lo."
@@ -138,7 +156,7 @@
   "Takes in `facts`, and gives them, without those that say nothing new."
   [{:keys [state]} facts]
   (let [fresh (remove #(= % (get-in @state [:facts (:ns/id %)])) facts)]
-    (vswap! state (fn [s] (reduce #(-> %1 (assoc-in [:facts (:ns/id %2)] %2) (update :ask disj (:ns/id %2))) s fresh)))
+    (vswap! state (fn [s] (reduce #(-> %1 (assoc-in [:facts (:ns/id %2)] %2) (update :ask disj (:ns/id %2)) (update :again dissoc (:ns/id %2))) s fresh)))
     (vec fresh)))
 
 (defn- explained?
@@ -197,7 +215,7 @@
         read  (into [] (mapcat #(events/read-namespace rtnl %)) (cons nil nsids))]
     (vswap! state (fn [s]
                     (-> s
-                        (assoc :own own :nsids nsids :lost? false :look? false :asked {}
+                        (assoc :own own :nsids nsids :lost? false :look? false :asked {} :again {}
                                :facts (into {} (map (juxt :ns/id identity)) facts)
                                :ask (into #{} (remove known) nsids))
                         (update :lives #(reduce (fn [m n] (update m n (fnil inc 0))) % (into nsids (keys %)))))))
@@ -227,6 +245,7 @@
   "The events that have come. What was lost is one :event/snapshot: after it, nothing from before counts. After
   each :ns/new stands a :ns/read of that namespace, unless it has ended. Does not wait for news."
   [{:keys [state] :as census}]
+  (vswap! state now-again)
   (loop [out [], n 0]
     (let [out (into out (drained census))]
       (cond
@@ -257,10 +276,11 @@
 
 (defn due
   "When `receive!` is to be called although nothing comes, as nanoseconds of CLOCK_BOOTTIME; nil when not: the
-  usual answer. Events were lost again right after everything had been read."
+  usual answer. Events were lost again right after everything had been read, or it is not known yet who lives
+  in a namespace: most often it is made, and its links, before somebody moves in, of which no event tells."
   [{:keys [state]}]
-  (let [{:keys [lost? not-before]} @state]
-    (when lost? not-before)))
+  (let [{:keys [lost? not-before again]} @state]
+    (some->> (cond->> (vals again) lost? (cons not-before)) seq (apply min))))
 
 (defn look-again!
   "The events that have come, and what the mounts tell: to be called when one came or went."
@@ -270,8 +290,8 @@
 
 (defn unexplained
   "The ids of namespaces of which nothing is known, for `namespaces/of-pids` off the event loop, whose answer goes
-  to `explained`; nil when there are none. Each is named once, and a few times more when something happens
-  there."
+  to `explained`; nil when there are none. Each is named again after a while (see `due`), some times, and
+  once whenever something happens there."
   [{:keys [state]}]
   (let [{:keys [ask lives]} @state]
     (when (seq ask)
@@ -287,4 +307,9 @@
   (let [said  (receive! census)
         meant (select-keys (:meant @state) nsids)]
     (vswap! state update :meant #(reduce dissoc % nsids))
-    (into said (explain census (remove #(get-in @state [:facts (:ns/id %)]) (still census meant facts))))))
+    (let [found (explain census (remove #(get-in @state [:facts (:ns/id %)]) (still census meant facts)))]
+      (vswap! state (fn [{:keys [lives nsids facts asked] :as s}]
+                      (reduce later s (for [[n life] meant
+                                            :when (and (nsids n) (not (facts n)) (= life (lives n)) (< (long (asked n 0)) (long questions)))]
+                                        n))))
+      (into said found))))

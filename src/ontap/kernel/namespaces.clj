@@ -150,10 +150,18 @@
   [pid]
   [(text-of (str "/proc/" pid "/uid_map")) (owner-at (str "/proc/" pid "/net/dev"))])
 
+(defn- like-ours?
+  "Do the marks of a process tell of our own user namespace, when ours are `own`? The files of our own network
+  namespace are the real root's when it is older than our root (unshare -Urn); those of the namespaces that we make in
+  it belong to our root."
+  [[own-map _ :as own] [its-map owner :as its]]
+  (or (= own its)
+      (and own-map (= own-map its-map) (= 0 owner))))
+
 (defn of-pids
   "What processes tell of the namespaces with the ids `nsids`, without the right to trace any: a namespace is
   trusted when each process in it has our own /proc/PID/uid_map, and the files below its /proc/PID/net belong
-  to whom those of our own belong to. No process, no word. Blocks: looks at all processes; not for an event
+  to whom those of our own belong to, or to our root. No process, no word. Blocks: looks at all processes; not for an event
   loop. `rtnl`: to be asked; without, one is opened.
 
   Why both. The files belong to root of the user namespace that owns the network namespace, but to the real
@@ -173,6 +181,6 @@
          seen   (into [] (keep (fn [[pid nsid]] (when (wanted nsid) [pid nsid (marks pid)]))) (in? (Procs/all)))
          ;; those that went, or went elsewhere, while they were looked at have said nothing
          still  (into {} (in? (mapv first seen)))
-         said   (for [[pid nsid marks] seen :when (= nsid (still pid))] [nsid (= own marks)])]
+         said   (for [[pid nsid marks] seen :when (= nsid (still pid))] [nsid (like-ours? own marks)])]
      (mapv (fn [[nsid votes]] (known nsid (every? second votes) nil nil))
            (sort-by key (group-by first said))))))

@@ -1,8 +1,8 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.ops.demo
   "`ontap demo`: a LAN in network namespaces, three services on it, run as `ontap up`
-  runs them, one of them asked from another host, one killed, all stopped, nothing
-  left.
+  runs them, one of them asked from another host, also by its name, one killed, all
+  stopped, nothing left.
 
   It first becomes itself again in a network namespace of its own (an ordinary user:
   also a user namespace), by unshare(1), with the same pid; there is no other place
@@ -10,16 +10,16 @@
   (:refer-clojure :exclude [run!])
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
+            [ontap.ops.demo-file :as file]
             [ontap.ops.demo-lan :as lan]
+            [ontap.ops.demo-names :as names]
             [ontap.ops.demo-up :as up]
             [ontap.ops.status :as status]
             [ontap.run.paths :as paths])
   (:import (java.io File)
-           (java.nio.file Files LinkOption Path)
-           (java.nio.file.attribute PosixFilePermission)
+           (java.nio.file Files Path)
            (java.util.concurrent TimeUnit)
-           (ontap.sys Errno EventLoop Exec Executables Io PidFd$ExitStatus Signals SysException
-                      Users)))
+           (ontap.sys EventLoop Exec Executables Io PidFd$ExitStatus Signals SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -85,89 +85,6 @@
                        (mapv (fn [[k v]] (str k "=" v)) (assoc env marker (own-network)))
                        {})))
 
-;; --- the scratch folder
-
-(defn- write! [^File dir name mode text]
-  (let [file (io/file dir name)]
-    (io/make-parents file)
-    (with-open [out (io/output-stream file)]
-      (io/copy text out))
-    (Io/chmod (.getPath file) (int mode))))
-
-(defn- service-file
-  "A web server of one page, for services that may be able to read nothing else of
-  this program."
-  [java dir]
-  (str "#!/bin/sh\n"
-       "# A web server of one page. Its one line of output says that it listens.\n"
-       "exec '" java "' -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx16m \\\n"
-       "  -XX:-UsePerfData -cp '" dir "' ontap.demo.Page \"$@\" >&3\n"))
-
-(defn- new-folder!
-  "A folder of a short name that was not there before."
-  ^File []
-  (loop [tries 100]
-    (let [dir (io/file (System/getProperty "java.io.tmpdir") (format "ontap-demo-%04x" (rand-int 65536)))]
-      (or (try (Io/mkdir (.getPath dir) 0711)
-               dir
-               (catch SysException e
-                 (when (or (not= Errno/EEXIST (.errno e)) (zero? tries)) (throw e))))
-          (recur (dec tries))))))
-
-(defn- make-folder!
-  "A folder that every user can pass through, with the program of the services."
-  ^File []
-  (let [dir (new-folder!)]
-    (Io/chmod (.getPath dir) 0711)
-    (write! dir "page" 0644 (service-file (first (up/own-command)) dir))
-    (with-open [class (io/input-stream (io/resource "ontap/demo/Page.class"))]
-      (write! dir "ontap/demo/Page.class" 0644 class))
-    (Io/chmod (str dir "/ontap") 0755)
-    (Io/chmod (str dir "/ontap/demo") 0755)
-    dir))
-
-(defn- delete-tree! [^File dir]
-  (doseq [^File f (reverse (file-seq dir))]
-    (Files/deleteIfExists (.toPath f))))
-
-;; --- the declarations
-
-(defn- others-reach?
-  "Can any user execute the file at `text`?"
-  [text]
-  (every? (fn [^Path p] (some #{PosixFilePermission/OTHERS_EXECUTE}
-                              (Files/getPosixFilePermissions p (make-array LinkOption 0))))
-          (take-while some? (iterate #(.getParent ^Path %) (path text)))))
-
-(defn- one-user?
-  "Is this a user namespace in which there is nobody but us?"
-  []
-  (let [[line & more] (str/split-lines (Files/readString (path "/proc/self/uid_map")))]
-    (and (nil? more) (= "1" (last (str/split (str/trim line) #"\s+"))))))
-
-(defn- user
-  "Whom the services run as: nil where there is no choice."
-  [java]
-  (cond (one-user?)                                        nil
-        (and (Users/byName "nobody") (others-reach? java)) "nobody"
-        :else                                              "root"))
-
-(defn- declarations
-  "The file of three services, as a person would write it."
-  [{:keys [dir type user]}]
-  (let [service (fn [name network & more]
-                  (str "{:name " (pr-str name) " :port " (pr-str lan/port) " :type " (pr-str type)
-                       network "\n  "
-                       (when user (str ":user " (pr-str user) " "))
-                       ":caps \"+net_bind_service\" :dir " (pr-str (str dir)) "\n  "
-                       ":exec [\"sh\" \"page\" \"80\"] :ready {:fd 3}" (apply str more) "}"))]
-    (str "["
-         (str/join "\n\n "
-                   [(service "db" " :ipv4 \"10.77.0.12/24\" :acd false :ipv6 \"fd00:77::12/64\"")
-                    (service "www" " :ipv4 \"10.77.0.11/24\" :acd false" "\n  :requires [\"db\"]")
-                    (service "wiki" " :ipv4 :none")])
-         "]\n")))
-
 ;; --- the story
 
 (defn- row [rows name] (some #(when (= name (:name %)) %) rows))
@@ -175,15 +92,15 @@
 (defn- all-ready? [rows] (every? #(= :ready (:state %)) rows))
 
 (defn- routable6
-  "The address that wiki made itself of what the router advertises."
+  "The address of the LAN that wiki made itself of what the router advertises, nil as long as it has not."
   [rows]
   (some #(when (str/starts-with? % "fd00:77:") %) (:addresses (row rows "wiki"))))
 
 (defn- supervisor-says [line] (say (str "   | " line)))
 
-(defn- fetch! [place address]
-  (let [url (str "http://" (if (str/includes? address ":") (str "[" address "]") address) "/")]
-    (say (str "   router$ GET " url))
+(defn- fetch-as! [place url address]
+  (let [note (when-not (str/includes? url address) (str "        (" address ")"))]
+    (say (str "   router$ GET " url note))
     (apply say (indented "   | "
                          (try (lan/fetch place address 80)
                               (catch SysException e
@@ -191,9 +108,19 @@
                               (catch clojure.lang.ExceptionInfo e
                                 (throw (up/failure (str "unable to fetch " url ": " (ex-message e))))))))))
 
-(defn- kill-one! [watch layout rows]
+(defn- fetch! [place address]
+  (fetch-as! place (str "http://" (if (str/includes? address ":") (str "[" address "]") address) "/") address))
+
+(defn- by-name! [{:keys [place] :as given}]
+  (say "" "6. Each has a name as soon as it has an address. Not everybody is told the same:")
+  (names/await-all! given)
+  (apply say (indented "   " (names/table place)))
+  (let [wiki (names/of "wiki")]
+    (fetch-as! place (str "http://" wiki "/") (first (names/await-addresses! given wiki)))))
+
+(defn- kill-one! [{:keys [watch place] :as given} layout rows]
   (let [{:keys [pid addresses]} (row rows "www")]
-    (say "" "6. What if one dies?"
+    (say "" "7. What if one dies?"
          (str "   $ kill -9 " pid "        (www)"))
     (up/kill! pid)
     (let [rows  (up/await-rows! watch layout supervisor-says
@@ -204,42 +131,52 @@
                 " as before; the others did not notice."))
       (when-not (= (first addresses) (first (:addresses again)))
         (throw (up/failure (str "www came back at " (first (:addresses again)) ", not at "
-                                (first addresses))))))))
+                                (first addresses)))))
+      (let [www (names/of "www")]
+        (names/await-addresses! given www #(= (take 1 addresses) %))
+        (say "   Its name went with its namespace, and is back too:")
+        (fetch-as! place (str "http://" www "/") (first addresses))))))
 
 (defn- tell-place! [type]
   (say "1. A LAN was made, of network namespaces: this host, with the port up0, and a router"
-       "   at the other end of the cable: 10.77.0.1 and fd00:77::1, advertising fd00:77::/64.")
+       "   at the other end of the cable: 10.77.0.1 and fd00:77::1. It advertises fd00:77::/64 and"
+       "   2001:db8:77::/64; behind it is the world.")
   (when-not (= "ipvlan" type)
     (say "   This kernel has no ipvlan; the services will use macvlan.")))
 
 (defn- tell!
   "The whole demonstration, between the making of the place and its end."
-  [{:keys [watch dir place env]}]
+  [{:keys [watch dir place env] :as given}]
   (let [type   (or (lan/link-type)
                    (throw (up/failure (str "this kernel can make neither ipvlan nor macvlan links;"
                                            " one that has the module macvlan can: modprobe macvlan"))))
-        user   (user (first (up/own-command)))
-        text   (declarations {:dir dir :type type :user user})
+        text   (file/declarations {:dir dir :type type :java (first (up/own-command))})
         file   (str dir "/services.edn")
+        given  (assoc given :say supervisor-says)
         layout (paths/layout (str dir "/run"))]
     (tell-place! type)
-    (write! dir "services.edn" 0644 text)
-    (say "" (str "2. Three services are declared, in " file ":") "")
+    (file/write! dir "services.edn" 0644 text)
+    (say "" (str "2. Three services are declared, and a zone for their names, in " file ":") "")
     (apply say (indented "   " (str/split-lines text)))
-    (say "" "3. They are started; each waits for its addresses, and www for db."
+    (say "" "3. They are started; each waits for its addresses, and www for db. Beside them"
+         "   runs a DNS server."
          (str "   $ ontap up " file))
     (up/start! watch file (assoc (dissoc env marker)
                                  "ONTAP_RUNTIME_DIR" (:paths/dir layout)
                                  "ONTAP_STATE_DIR" (str dir "/state")))
-    (let [rows (up/await-rows! watch layout supervisor-says all-ready?)]
+    (up/await-rows! watch layout supervisor-says all-ready?)
+    (names/await-zone! given)
+    ;; ready with the first of its addresses, it gets the second, of which no line tells
+    (let [rows (up/await! watch supervisor-says "wiki to have an address of each prefix" 15
+                          #(let [rows (up/status layout)] (when (routable6 rows) rows)))]
       (say "" "4. All run, each in a namespace of its own, at addresses of its own."
            "   $ ontap status")
       (apply say (indented "   " (status/table rows)))
       (say "" "5. Another host of the LAN asks for a page. wiki made its address itself, of what"
            "   the router advertises:")
       (fetch! place (routable6 rows))
-      (kill-one! watch layout rows)
-      (fetch! place "10.77.0.11"))))
+      (by-name! given)
+      (kill-one! given layout rows))))
 
 (defn- show-logs!
   "What the services themselves wrote last."
@@ -259,11 +196,11 @@
   (let [layout (paths/layout (str dir "/run"))]
     (try
       (tell! given)
-      (say "" "7. All are stopped, in order (SIGTERM to `ontap up`).")
+      (say "" "8. All are stopped, in order (SIGTERM to `ontap up`).")
       (when-not (clean-exit? (up/stop! watch supervisor-says))
         (throw (up/failure "`ontap up` did not come to a good end; what it said stands above")))
       (catch Throwable t
-        (let [why (up/why-not watch)]
+        (let [why (or (up/why-not watch) (up/died watch))]
           (say "" (if why "Broken off; all is stopped." "That went wrong; all is stopped."))
           (up/stop! watch supervisor-says)
           (when-not why (show-logs! dir))
@@ -279,7 +216,7 @@
 (defn- with-place
   "Makes the folder and the LAN, has the story told, and removes both."
   [loop watch env]
-  (let [dir (make-folder!)]
+  (let [dir (file/make-folder! (first (up/own-command)))]
     (try
       (let [place (lan/make! loop)
             thread (start-loop! loop)]
@@ -290,7 +227,7 @@
             (.join thread)
             (lan/destroy! place))))
       (finally
-        (delete-tree! dir)))))
+        (file/delete-tree! dir)))))
 
 (defn- inside! [env left]
   (when (or (= left (own-network)) (not (lan/untouched?)))
@@ -301,7 +238,7 @@
                 loop    (EventLoop. (fn [^Throwable t]
                                       (.println System/err (str "ontap: error: bug: " t))))]
       (say "ontap demo: all of it happens in network namespaces of its own; this machine's own network"
-           (str "is not touched." (when (one-user?) (str " Inside them you are root; outside you are who you were.")))
+           (str "is not touched." (when (file/one-user?) (str " Inside them you are root; outside you are who you were.")))
            "")
       (with-place loop (up/watch loop signals limit-s) env))
     (say "" (format "Nothing is left of it. That took %.1f s."

@@ -2,23 +2,39 @@
 (ns ontap.ops.demo-lan
   "The LAN of the demonstration: the network namespace this process is in, with the
   port up0, and that of a router at the other end of the cable, which sends router
-  advertisements and can fetch a page. Namespaces are held by descriptors."
-  (:require [clojure.string :as str])
+  advertisements, can fetch a page and ask for names, also as if from elsewhere in the
+  world. Namespaces are held by descriptors."
+  (:require [clojure.string :as str]
+            [ontap.model.address :as address])
   (:import (java.io ByteArrayOutputStream)
            (java.net Inet6Address InetAddress)
            (java.nio ByteBuffer ByteOrder)
            (java.nio.charset StandardCharsets)
+           (ontap.dns Ask Ask$Answer)
            (ontap.ndp RouterAdvertisement RouterAdvertiser RouterAdvertiser$Pace)
            (ontap.rtnl Link LinkSpec Rtnl RtnlConstants)
            (ontap.rtnl.kind Ipvlan LinkKind Macvlan Veth)
-           (ontap.sys Errno EventLoop Fd Io Namespaces NsThread Sockets SysException)))
+           (ontap.sys Endpoint Errno EventLoop Fd Io Namespaces NsThread Sockets SysException)))
 
 (set! *warn-on-reflection* true)
 
 (def port "The name of the port that services of the demonstration use." "up0")
 (def ^:private other-end "lan0")
-(def prefix "What the router advertises." "fd00:77::/64")
-(def router-addresses "[address prefix-length] of the router, each family once." [["10.77.0.1" 24] ["fd00:77::1" 64]])
+
+(def prefixes
+  "What the router advertises: to the LAN alone, and to the world (RFC 3849: for documents)."
+  ["fd00:77::/64" "2001:db8:77::/64"])
+
+(def askers
+  "Who asks -> the address it asks from, and that of up0 which it asks."
+  {:lan      {:from "10.77.0.1" :at "10.77.0.2"}
+   :internet {:from "2001:db8:ffff::1" :at "2001:db8:77::2"}})
+
+(def ^:private router-addresses
+  "[address prefix-length] of the router; the world is behind it, and the last one is there."
+  [["10.77.0.1" 24] ["fd00:77::1" 64] ["2001:db8:77::1" 64] ["fe80::1" 64] ["2001:db8:ffff::1" 128]])
+
+(def ^:private port-addresses [["10.77.0.2" 24] ["2001:db8:77::2" 64]])
 
 (defn- ip ^InetAddress [text] (InetAddress/getByName text))
 
@@ -36,23 +52,33 @@
                    (Namespaces/unshare Namespaces/CLONE_NEWNET)
                    (Namespaces/ofThread "net"))))
 
+(defn- add-addresses! [^Rtnl rtnl index addresses]
+  (doseq [[address bits] addresses]
+    ;; nothing has to be waited for
+    (.addAddress rtnl (int index) (ip address) (int bits) RtnlConstants/IFA_F_NODAD)))
+
 (defn- set-up-router! [^Fd router]
   (with-open [rtnl (Rtnl/open router)]
     (let [index (.index (.link rtnl ^String other-end))]
-      ;; its link-local address is given, so that nothing has to be waited for
+      ;; its link-local address is given
       (.setAddrGenMode rtnl index RtnlConstants/IN6_ADDR_GEN_MODE_NONE)
-      (doseq [[address bits] (conj router-addresses ["fe80::1" 64])]
-        (.addAddress rtnl index (ip address) (int bits) RtnlConstants/IFA_F_NODAD))
+      (add-addresses! rtnl index router-addresses)
       (.setUp rtnl 1)
       (.setUp rtnl index))))
 
+(defn- set-up-port! [^Rtnl rtnl index]
+  (add-addresses! rtnl index port-addresses)
+  (.setUp rtnl 1)
+  (.setUp rtnl (int index))
+  (.addRoute rtnl (ip (get-in askers [:internet :from])) 128 (ip "2001:db8:77::1") (int index)))
+
 (defn- advertise! ^RouterAdvertiser [^EventLoop loop router]
-  (let [[address bits] (str/split prefix #"/")]
-    (RouterAdvertiser/open loop ^Fd router ^String other-end
-                           (RouterAdvertisement/of
-                            [(RouterAdvertisement/prefix ^Inet6Address (ip address)
-                                                         (int (parse-long bits)))])
-                           RouterAdvertiser$Pace/QUICK)))
+  (RouterAdvertiser/open loop ^Fd router ^String other-end
+                         (RouterAdvertisement/of
+                          (for [[address bits] (map #(str/split % #"/") prefixes)]
+                            (RouterAdvertisement/prefix ^Inet6Address (ip address)
+                                                        (int (parse-long bits)))))
+                         RouterAdvertiser$Pace/QUICK))
 
 (defn make!
   "Makes the LAN; `loop` does not run yet and will serve its router. {:router Fd
@@ -63,8 +89,7 @@
       (with-open [rtnl (Rtnl/open)]
         (let [index (.createLink rtnl (LinkSpec/of port (Veth/to other-end router)))]
           (set-up-router! router)
-          (.setUp rtnl 1)
-          (.setUp rtnl (int index))))
+          (set-up-port! rtnl index)))
       {:router router :advertiser (advertise! loop router)}
       (catch Throwable t
         (.close router)
@@ -150,3 +175,27 @@
            (throw (ex-info (str "the answer was " (pr-str (first (str/split-lines (str head)))))
                            {:reason ::refused})))
          (str/split-lines (str body)))))))
+
+;; --- names, asked for by the router
+
+(def ^:private try-ms "Three times this, and nobody answers." 2000)
+
+(defn addresses-of
+  "What `asker`, a key of `askers`, is told of `name`: a vector of addresses, IPv4
+  first, empty when the name has none, nil when there is no such name. Blocks for some 12 s at
+  most. Throws SysException, or with :reason ::silent or ::refused."
+  [{:keys [router]} asker name]
+  (let [{:keys [from at]} (askers asker)]
+    (NsThread/call
+     "ontap-demo-ask"
+     (fn []
+       (Namespaces/setns router Namespaces/CLONE_NEWNET)
+       (let [answers (mapv (fn [type]
+                             (or (Ask/ask (Endpoint/of at 53) (Endpoint/of from 0) name type try-ms)
+                                 (throw (ex-info (str at " does not answer") {:reason ::silent}))))
+                           ["A" "AAAA"])
+             rcodes  (map #(.rcode ^Ask$Answer %) answers)]
+         (when-let [wrong (some #(when-not (#{"NOERROR" "NXDOMAIN"} %) %) rcodes)]
+           (throw (ex-info (str at " answers " wrong) {:reason ::refused})))
+         (when (some #{"NOERROR"} rcodes)
+           (into [] (comp (mapcat #(.data ^Ask$Answer %)) (map address/canonical)) answers)))))))

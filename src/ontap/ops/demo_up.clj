@@ -12,8 +12,8 @@
   (:import (java.nio.charset StandardCharsets)
            (java.nio.file Files Path)
            (java.util.concurrent LinkedBlockingQueue TimeUnit)
-           (ontap.sys Clock EventLoop EventLoop$Handler Fd Io PidFd PidFd$ExitStatus Procs
-                      Procs$Proc SignalQueue Signals Spawn Spawn$Request SysException)))
+           (ontap.sys Clock EventLoop EventLoop$Handler Fd Io Io$Stat Namespaces$NsId PidFd PidFd$ExitStatus
+                      Procs Procs$Proc SignalQueue Signals Spawn Spawn$Request SysException)))
 
 (set! *warn-on-reflection* true)
 
@@ -54,8 +54,8 @@
   "A watch that runs nothing yet. Its `loop`, which does not run yet, hears `signals`
   and, after `limit-s`, gives up."
   [^EventLoop loop ^SignalQueue signals limit-s]
-  (let [watch {:loop loop :events (LinkedBlockingQueue.) :child (atom nil)
-               :asked (atom false) :why-not (atom nil)}]
+  (let [watch {:loop loop :events (LinkedBlockingQueue.) :lines (atom []) :child (atom nil)
+               :asked (atom false) :why-not (atom nil) :died (atom nil)}]
     (.add loop (.fd signals) EventLoop/EPOLLIN
           (reify EventLoop$Handler
             (ready [_ _]
@@ -94,9 +94,22 @@
                       (.close fd)
                       (done)))))))))
 
+(defn- others-here
+  "The other processes of the network namespace of this one, which is the demonstration's own."
+  []
+  (let [^Io$Stat here (Io/stat "/proc/self/ns/net")]
+    (remove #{(Io/getpid)} (Procs/inNamespace "net" (Namespaces$NsId. (.dev here) (.ino here))))))
+
+(defn- kill-others!
+  "A supervisor that was killed leaves its zone, which holds the other end of its output."
+  []
+  (doseq [pid (others-here)]
+    (try (with-open [fd (PidFd/open (int pid))] (PidFd/signal fd 9))
+         (catch SysException _ nil))))
+
 (defn- follow-end!
-  "Calls `done` with the exit status of the child behind `pidfd`, which it closes."
-  [{:keys [^EventLoop loop child]} ^Fd pidfd done]
+  "Calls `done` with the exit status of the child behind `pidfd`, which it closes. What it left here is killed."
+  [{:keys [^EventLoop loop child asked died]} ^Fd pidfd done]
   (.add loop pidfd EventLoop/EPOLLIN
         (reify EventLoop$Handler
           (ready [_ _]
@@ -104,6 +117,8 @@
             (let [status (PidFd/reap pidfd)]
               (reset! child nil)
               (.close pidfd)
+              (when-not @asked (reset! died status))
+              (kill-others!)
               (done status))))))
 
 (defn- follow!
@@ -133,7 +148,36 @@
         (.post loop #(follow! watch out pidfd))))
     nil))
 
-(defn- next-event [{:keys [^LinkedBlockingQueue events]}] (.take events))
+(defn- end-text [^PidFd$ExitStatus status]
+  (if (.signaled status)
+    (str "was ended by SIG" (Signals/name (.code status)))
+    (str "exited with " (.code status))))
+
+(defn- ended [x]
+  (failure (str "`ontap up` " (end-text x) "; what it said stands above")))
+
+(defn died
+  "The `failure` of a supervisor that has ended by itself, or nil. What was seen of its end first may be that its zone
+  does not answer any more."
+  [watch]
+  (some-> @(:died watch) ended))
+
+(defn- told!
+  "Line `x` is heard of, and for `say`."
+  [{:keys [lines]} say x]
+  (swap! lines conj x)
+  (say x))
+
+(defn- hear!
+  "Takes in the next event, if one comes within `ms`: is there one? A line is for `say`. Throws a `failure`
+  when there will be no more."
+  [{:keys [^LinkedBlockingQueue events] :as watch} say ms]
+  (when-let [[event x] (.poll events (long ms) TimeUnit/MILLISECONDS)]
+    (case event
+      :broken-off (throw (why-not watch))
+      :ended      (throw (ended x))
+      :line       (told! watch say x))
+    true))
 
 (defn status
   "The rows of `ontap status`, or nil while nobody answers."
@@ -143,11 +187,6 @@
        ;; it ended while it was asked
        (catch SysException _ nil)))
 
-(defn- end-text [^PidFd$ExitStatus status]
-  (if (.signaled status)
-    (str "was ended by SIG" (Signals/name (.code status)))
-    (str "exited with " (.code status))))
-
 (defn- hopeless
   "The row of a service that will not run: given up, or started again and again."
   [rows]
@@ -156,11 +195,10 @@
 (defn- say-the-rest!
   "What the supervisor said before it answered, and is still on its way: for a
   person it belongs before what comes next."
-  [{:keys [^LinkedBlockingQueue events]} say]
-  (when-let [[event x :as whole] (.poll events 30 TimeUnit/MILLISECONDS)]
-    (if (= :line event)
-      (do (say x) (recur {:events events} say))
-      (.put events whole))))
+  [watch say]
+  (while (hear! watch say 30)))
+
+(def ^:private for-ever-ms 86400000)
 
 (defn await-rows!
   "Blocks until the rows of `ontap status` fulfil `good?`; asks again whenever the
@@ -169,19 +207,37 @@
   or time is up."
   [watch layout say good?]
   (loop []
-    (let [[event x] (next-event watch)]
-      (case event
-        :broken-off (throw (why-not watch))
-        :ended      (throw (failure (str "`ontap up` " (end-text x) "; what it said stands above")))
-        :line
-        (do
-          (say x)
-          (let [rows (status layout)]
-            (when-let [{:keys [name reason]} (hopeless rows)]
-              (throw (failure (str "service " name " does not run: " reason))))
-            (if (and (seq rows) (good? rows))
-              (do (say-the-rest! watch say) rows)
-              (recur))))))))
+    (hear! watch say for-ever-ms)
+    (let [rows (status layout)]
+      (when-let [{:keys [name reason]} (hopeless rows)]
+        (throw (failure (str "service " name " does not run: " reason))))
+      (if (and (seq rows) (good? rows))
+        (do (say-the-rest! watch say) rows)
+        (recur)))))
+
+(defn await-line!
+  "Blocks until the supervisor has said a line, now or before, that matches `pattern`. Throws a
+  `failure` when it has said one that matches `bad`: `what` does not run; and as `await-rows!` does."
+  [{:keys [lines] :as watch} say what pattern bad]
+  (loop []
+    (cond
+      (some #(re-find pattern %) @lines) nil
+      (some #(re-find bad %) @lines)     (throw (failure (str what " does not run; what `ontap up` said of it stands above")))
+      :else (do (hear! watch say for-ever-ms) (recur)))))
+
+(def ^:private again-ms "Between two questions; they cost little." 20)
+
+(defn await!
+  "Blocks until `found` (fn []) gives something true, and gives that; asks again and again, for
+  `limit-s` at most. `what` names it in the `failure` that is thrown then, and as by `await-rows!`."
+  [watch say what limit-s found]
+  (let [until (+ (System/nanoTime) (* 1000000000 (long limit-s)))]
+    (loop []
+      (or (found)
+          (do (when (< until (System/nanoTime))
+                (throw (failure (str "waited " limit-s " s in vain for " what))))
+              (hear! watch say again-ms)
+              (recur))))))
 
 (defn kill!
   "SIGKILL to process `pid`."
@@ -193,14 +249,14 @@
 
 (defn- await-end!
   "Waits for the end of the child, at most `limit-s`; its exit status or nil."
-  [{:keys [^LinkedBlockingQueue events]} say limit-s]
+  [{:keys [^LinkedBlockingQueue events] :as watch} say limit-s]
   (let [until (+ (System/nanoTime) (* 1000000000 (long limit-s)))]
     (loop []
       (let [[event x] (.poll events (max 0 (- until (System/nanoTime))) TimeUnit/NANOSECONDS)]
         (case event
           nil    nil
           :ended x
-          :line  (do (say x) (recur))
+          :line  (do (told! watch say x) (recur))
           (recur))))))
 
 (defn stop!
@@ -231,9 +287,11 @@
         (.close fd)))))
 
 (defn sweep!
-  "Kills what a supervisor that did not come to a good end has left running, and
-  removes its control groups. Blocks, while the loop of `watch` still runs."
+  "Kills what a supervisor that did not come to a good end has left running (its zone
+  outlives it, and waits for the next one), and removes its control groups. Blocks, while
+  the loop of `watch` still runs."
   [watch layout]
+  (run! #(kill-and-await! watch %) (others-here))
   (when (Io/stat (:paths/services layout))
     (doseq [{:record/keys [pid netns cgroup name] :as record}
             (:records (record/read-all layout (Procs/bootId)))]

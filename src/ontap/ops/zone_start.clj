@@ -43,11 +43,17 @@
   (or (Users/byName n)
       (throw (process/exit 102 (str "unable to run as " n ": there is no such user on this machine")))))
 
+(defn- alone?
+  "Is this a user namespace in which there is nobody but us (unshare -Ur, also as root)?"
+  []
+  (let [lines (Files/readAllLines (Path/of "/proc/self/uid_map" (make-array String 0)))]
+    (and (= 1 (count lines)) (= "1" (last (re-seq #"\d+" (first lines)))))))
+
 (defn- own-user
   "The user that the zone shall be, or nil: it stays who it is, because nobody else can be had
   (an ordinary user, or a user namespace with one user)."
   ^Users$User [{:zone/keys [user]}]
-  (let [root? (and (zero? (Io/geteuid)) (= (Io/geteuid) (paths/caller)))]
+  (let [root? (and (zero? (Io/geteuid)) (= (Io/geteuid) (paths/caller)) (not (alone?)))]
     (cond
       (and user root?) (user-named user)
       user             (throw (process/exit 111 (str "unable to run as " user ": that takes root; leave the user out")))

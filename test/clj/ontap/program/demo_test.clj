@@ -62,21 +62,31 @@
   [#"1\. A LAN was made"
    #"2\. Three services are declared"
    #":exec \[\"sh\" \"page\" \"80\"\]"
+   #":zone \{:domain \"home\.arpa\" :listen \["
    #"ontap up /\S+/services\.edn"
    #"ontap: www: ready|ontap: wiki: ready"
    #"NAME +STATE +SINCE +PID +USER +LINK +ADDRESSES"
    #"db +ready .* 10\.77\.0\.12 fd00:77::12\b"
-   #"wiki +ready .* fd00:77::[0-9a-f:]+"
+   #"wiki +ready .*\bfd00:77::[0-9a-f:]+"
    #"www +ready .* 10\.77\.0\.11"
    #"GET http://\[fd00:77::[0-9a-f:]+\]/"
    #"This is wiki at fd00:77::[0-9a-f:]+, port 80\."
    #"My host name is wiki, .* my capabilities 0000000000000400\."
    #"You are fd00:77::1\."
+   #"6\. Each has a name"
+   #"NAME +ASKED FROM THE LAN, 10\.77\.0\.1 +ASKED FROM THE INTERNET, 2001:db8:ffff::1\n"
+   #"wiki\.home\.arpa +fd00:77::[0-9a-f:]+ +2001:db8:77:[0-9a-f:]+\n"
+   #"wiki\.lan\.home\.arpa +fd00:77::[0-9a-f:]+ +no such name\n"
+   #"wiki\.wan\.home\.arpa +(2001:db8:77:[0-9a-f:]+) +\1\n"
+   #"db\.home\.arpa +10\.77\.0\.12 fd00:77::12 +no address\n"
+   #"GET http://wiki\.home\.arpa/ +\(fd00:77::[0-9a-f:]+\)"
+   #"This is wiki at fd00:77::[0-9a-f:]+, port 80\."
    #"\$ kill -9 \d+ +\(www\)"
    #"www: was ended by signal KILL"
    #"It is back as process \d+, at 10\.77\.0\.11 as before"
+   #"GET http://www\.home\.arpa/ +\(10\.77\.0\.11\)"
    #"This is www at 10\.77\.0\.11, port 80\."
-   #"7\. All are stopped"
+   #"8\. All are stopped"
    #"ontap: db: stopped"
    #"Nothing is left of it\. That took \d+\.\d s\."])
 
@@ -173,7 +183,7 @@
 
 (deftest ^{:slow true :timeout 240} interrupted
   (lan/needs-root!)
-  (doseq [[signal pattern] [["INT" #"1\. A LAN"] ["HUP" #"db: started"] ["TERM" #"6\. What"]]]
+  (doseq [[signal pattern] [["INT" #"1\. A LAN"] ["HUP" #"db: started"] ["TERM" #"7\. What"]]]
     (testing (str "SIG" signal " after " pattern)
       (let [{:keys [exit out]} (broken-off pattern #(do %2 (t/run {} "kill" (str "-" signal) (:pid %1))))]
         (is (= 1 exit) (str "it exits with 1; it said:\n" out))
@@ -184,7 +194,7 @@
 (deftest ^{:slow true :timeout 120} supervisor-killed
   (lan/needs-root!)
   (let [{:keys [exit out]}
-        (broken-off #"db: ready"
+        (broken-off #"ontap: serves "
                     (fn [_ out]
                       (doseq [line (pids-of [(str "up " (folder out))])]
                         (t/run {} "kill" "-KILL" (first (str/split line #" "))))))]
