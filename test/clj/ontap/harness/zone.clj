@@ -156,8 +156,9 @@
 (defn await-data
   "Blocks until a private asker is told `expected`, a set, for name and type; 10 s at most, else it throws."
   [lan name type expected]
-  (let [last (volatile! nil)]
-    (try (testing/wait-for (str type " of " name) #(= expected (vreset! last (try (data lan name type) (catch clojure.lang.ExceptionInfo e (ex-message e))))))
+  (let [last (volatile! nil)
+        look #(try (data lan name type) (catch clojure.lang.ExceptionInfo e (ex-message e)))]
+    (try (testing/wait-for (str type " of " name) #(= expected (vreset! last (look))))
          (catch clojure.lang.ExceptionInfo _
            (throw (ex-info (str type " of " name " is " (pr-str @last) ", should be " (pr-str expected)) {}))))))
 

@@ -6,8 +6,7 @@
             [clojure.test :refer [are deftest is testing]]
             [ontap.harness.lan :as lan]
             [ontap.harness.process :as process]
-            [ontap.harness.zone :as zone]
-            [ontap.testing :as t])
+            [ontap.harness.zone :as zone])
   (:import (java.nio.charset StandardCharsets)
            (ontap.sys UnixSockets UnixSockets$Message)))
 

@@ -2,8 +2,7 @@
 (ns ontap.program.zone-up-test
   "The :zone of a file that `ontap up` runs: its services have names, and the zone comes, changes and goes with the file, with
   `ontap up`, and with whoever kills the one or the other."
-  (:require [clojure.string :as str]
-            [clojure.test :refer [deftest is testing]]
+  (:require [clojure.test :refer [deftest is testing]]
             [ontap.harness.lan :as lan]
             [ontap.harness.process :as process]
             [ontap.harness.workloads :as workloads]
