@@ -14,8 +14,8 @@ import org.xbill.DNS.Type;
  * The whole of what the server says: plain queries go straight to the {@link Responder}; a signed one is verified
  * first, and its answer signed; AXFR and IXFR are answered here. For the threads of UDP and TCP at once.
  *
- * <p>A query signed with a key that a rule of the {@link TransferPolicy} names is answered by that rule's view, any
- * other by the asker's address.
+ * <p>A query signed with a key that a rule of the {@link TransferPolicy} names is answered by that rule's view, and so is
+ * one for the SOA of a zone from an asker who may transfer it; any other by the asker's address.
  */
 public final class DnsService implements Answerer {
     /** For an answer by UDP before it is signed, and what is written behind it on the way. */
@@ -65,7 +65,10 @@ public final class DnsService implements Answerer {
         query.get(query.position(), octets);
         final MessageScan scan = MessageScan.of(octets);
         if (scan == null || scan.tsigAt() < 0 && !transfer(scan)) {
-            return responder.answerDatagram(query, addressHigh, addressLow, nowMillis, out);
+            final int view = serialView(scan, addressHigh, addressLow);
+            return view == TransferPolicy.NONE
+                    ? responder.answerDatagram(query, addressHigh, addressLow, nowMillis, out)
+                    : responder.answerDatagram(query, view, nowMillis, out);
         }
         final byte[] answer = special(octets, scan, addressHigh, addressLow, nowMillis);
         if (answer == null) {
@@ -80,7 +83,9 @@ public final class DnsService implements Answerer {
             final long nowMillis) {
         final MessageScan scan = isPlain(ByteBuffer.wrap(query)) ? null : MessageScan.of(query);
         if (scan == null || scan.tsigAt() < 0 && !transfer(scan)) {
-            return responder.answerStream(query, addressHigh, addressLow, nowMillis);
+            final int view = serialView(scan, addressHigh, addressLow);
+            return view == TransferPolicy.NONE ? responder.answerStream(query, addressHigh, addressLow, nowMillis)
+                    : responder.answerStream(query, view, nowMillis);
         }
         if (scan.tsigAt() < 0) {
             return Transfers.stream(query, scan, snapshots.get().catalog(),
@@ -140,6 +145,19 @@ public final class DnsService implements Answerer {
         return view == TransferPolicy.NONE ? now.askers().view(high, low) : view;
     }
 
+    /**
+     * The view of which an unsigned question for the SOA of a zone is answered to those who may transfer it without a
+     * key: they ask whether there is news (RFC 1034, section 4.3.5), and what they see themselves has another serial.
+     */
+    private int serialView(final MessageScan scan, final long high, final long low) {
+        if (scan == null || scan.type() != Type.SOA) {
+            return TransferPolicy.NONE;
+        }
+        final int view = policy.transferView(high, low, null);
+        return view == TransferPolicy.NONE || snapshots.get().catalog().zone(view, scan.name()) == null
+                ? TransferPolicy.NONE : view;
+    }
+
     /** A transfer, and nothing about it that the responder has to complain of: another version of EDNS. */
     private static boolean transfer(final MessageScan scan) {
         return Transfers.asksFor(scan.type()) && (scan.flags() & MessageScan.OPCODE) == Opcode.QUERY
@@ -151,8 +169,9 @@ public final class DnsService implements Answerer {
     }
 
     /**
-     * Is it plainly no transfer, and not signed? That is: one question of another type, and behind it at most one
-     * record, an OPT. Of anything strange: true when the responder is the one to complain, else false.
+     * Is it plainly no transfer nor about the serial of a zone, and not signed? That is: one question of another
+     * type, and behind it at most one record, an OPT. Of anything strange: true when the responder is the one to
+     * complain, else false.
      */
     static boolean isPlain(final ByteBuffer query) {
         final int start = query.position();
@@ -180,7 +199,8 @@ public final class DnsService implements Answerer {
         if (after > limit) {
             return true;
         }
-        if (Transfers.asksFor(query.getShort(at) & U16)) {
+        final int type = query.getShort(at) & U16;
+        if (Transfers.asksFor(type) || type == Type.SOA) {
             return false;
         }
         return counts == QUESTION_ALONE || after + 2 < limit && query.get(after) == 0

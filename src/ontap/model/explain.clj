@@ -43,8 +43,8 @@
 
 (defn- called
   "[name nsid-of-the-first] of the namespace of `at`."
-  [{:keys [wants reserved]} [nsid _] wanted]
-  (let [order (names/ordered wants reserved wanted)]
+  [{:keys [inventory wants reserved]} [nsid _] wanted]
+  (let [order (names/ordered inventory wants reserved wanted)]
     [(some (fn [[name n]] (when (= n nsid) name)) order) (second (first order))]))
 
 (defn- about-link

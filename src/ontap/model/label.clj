@@ -39,6 +39,17 @@
            (labels (map :ns/host ns) :nameserver)
            (zipmap words (repeat :word)))))
 
+(def ^:private meaning
+  "Names that programs of a LAN ask for by themselves, and do as they are told: a proxy, a tunnel." #{"wpad" "isatap"})
+
+(defn declared
+  "The labels that only links of our own namespaces may have: those of the configuration's records and services, and
+  those that mean something to others."
+  [{:zone/keys [domain records srv]}]
+  (-> meaning
+      (into (keep #(below domain (lower (:rr/name %)))) records)
+      (into (keys srv))))
+
 (defn of
   "The label of `text`, given what is `reserved`: {:label/of text :label/text label :label/mended? bool}, or
   {:label/of text :label/refused reason} with :characters, :empty, :long, :word, :nameserver or :alias."
@@ -73,4 +84,5 @@
    :long       "a name has at most 63 characters"
    :word       "the zone needs this word itself"
    :nameserver "a nameserver of the zone is called so"
-   :alias      "the configuration makes this name an alias (CNAME)"})
+   :alias      "the configuration makes this name an alias (CNAME)"
+   :declared   "it is declared, or means something to others, and its namespace is somebody else's"})

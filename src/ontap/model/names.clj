@@ -6,8 +6,9 @@
   link's namespace has written there, so they are heard in trusted namespaces only, our own and those that our user namespace
   owns. Elsewhere, and where a link has no alias, the name of its lease counts.
 
-  Links of one namespace that ask for the same label share it. Of several namespaces the one that asked first has it, and each
-  next one is label-2, label-3 and so on, leaving out what others ask for. Whoever is older goes: the next has the label.
+  Links of one namespace that ask for the same label share it. Of several namespaces a trusted one has it before one that is not,
+  then the one that asked first, and each next one is label-2, label-3 and so on, leaving out what others ask for. Whoever is
+  older goes: the next has the label.
   Who asked when is kept as claims, over restarts too.
 
   A claim: {:claim/label label :claim/since-ms epoch ms :claim/inode inode of its namespace or nil}; claims: [nsid index] ->
@@ -41,13 +42,23 @@
 
 (defn asked
   "What the link `at` ([nsid index]) asks for: what `ontap.model.label/of` gives, with :label/from :alias, :link or :lease; or
-  {:label/none why} with :untrusted, :loopback or :no-alias; or nil when there is no such link."
+  {:label/none why} with :untrusted, :loopback or :no-alias; or nil when there is no such link. What is declared is not for
+  the lease of a namespace that is not trusted: any user may ask ontapd for a link of any name."
   [zone reserved inventory at]
   (when (contains? (:inv/links inventory) at)
-    (let [[s from] (said zone inventory at)]
-      (if s
-        (assoc (label/of s reserved) :label/from from)
-        {:label/none from}))))
+    (let [[s from] (said zone inventory at)
+          l        (when s (label/of s reserved))]
+      (cond
+        (nil? s) {:label/none from}
+        (and (not (trusted? inventory (first at))) (contains? (label/declared zone) (:label/text l)))
+        {:label/of s :label/refused :declared :label/from from}
+        :else (assoc l :label/from from)))))
+
+(defn- most
+  "How many addresses of a name are published: more of them than fit in an answer are of use to nobody, and a user may
+  give a link of theirs thousands."
+  [inventory nsid]
+  (if (trusted? inventory nsid) 256 32))
 
 ;; --- who asked when
 
@@ -79,13 +90,17 @@
 
 ;; --- who has what
 
-(defn- older [[nsid links]] [(reduce min (vals links)) (or nsid -1)])
+(defn- before
+  "What namespaces that want one label are ordered by. A lease waits for no name that ours had: a service that restarts would
+  lose it to whoever asked ontapd for a link of that name meanwhile."
+  [inventory [nsid links]]
+  [(if (trusted? inventory nsid) 0 1) (reduce min (vals links)) (or nsid -1)])
 
 (defn ordered
-  "Those who want `label` as [name nsid] pairs, the oldest first (of equals that with the lower nsid, our own before all). The
-  name of one is nil when there is no room left for its number."
-  [wants reserved label]
-  (let [[[first-nsid _] & others] (sort-by older (get wants label))
+  "Those who want `label` as [name nsid] pairs: trusted namespaces first, of these the oldest first (of equals that with the lower
+  nsid, our own before all), then the others. The name of one is nil when there is no room left for its number."
+  [inventory wants reserved label]
+  (let [[[first-nsid _] & others] (sort-by #(before inventory %) (get wants label))
         free? #(not (or (contains? wants %) (contains? reserved %)))]
     (loop [given [[label first-nsid]], others others, n 2]
       (if (empty? others)
@@ -115,11 +130,11 @@
      :ns/id          nsid
      :name/links     (mapv #(select-keys (get-in inventory [:inv/links %]) [:link/index :link/name]) (sort-by second (keys links)))
      :name/since-ms  (reduce min (vals links))
-     :name/addresses (together (map seen (keys links)))}))
+     :name/addresses (into [] (take (most inventory nsid)) (together (map seen (keys links))))}))
 
 (defn hosts-of
   "name -> host for all that want `label`."
   [inventory seen wants reserved label]
   (into {}
-        (for [[name nsid] (ordered wants reserved label) :when name]
+        (for [[name nsid] (ordered inventory wants reserved label) :when name]
           [name (host inventory seen wants label name nsid)])))

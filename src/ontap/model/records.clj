@@ -177,7 +177,9 @@
                 (empty? data)               (existing m zone [v] name)
                 :else (update m [v name] #(joined [% {type (record name type ttl (vec (sort data)))}])))))
       m view/all))
-   (-> {} (zone-at zone view/all domain) (zone-at zone view/near local))
+   (cond-> (-> {} (zone-at zone view/all domain) (zone-at zone view/near local))
+     ;; a wildcard covers no name below one that exists (RFC 4592, 2.2.1), so lan.DOMAIN is not covered for the foreign
+     (some #(= (str "*." domain) (:rr/name %)) records) (existing zone [view/foreign] (str "lan." domain)))
    records))
 
 ;; --- together

@@ -40,8 +40,8 @@
    :serials   {}                        ; [view apex] -> serial of its SOA
    :serial    serial
    :started?  false
-   :kept      (into {} (map (fn [[nsid index l since]] [[nsid index] [l since]])) claims)
-   :latest-ms (reduce max 0 (map peek claims))})
+   :kept      (into {} (map (fn [[nsid index l since inode]] [[nsid index] [l since inode]])) claims)
+   :latest-ms (reduce max 0 (map #(nth % 3) claims))})
 
 ;; --- events: inventory and claims
 
@@ -75,11 +75,13 @@
   "[river since-ms]: since when the link `at` asks for `label`: now, or what was kept of an earlier river, which counts once; not
   later than other links of its namespace, which has the name as long as one of its links asks for it."
   [{:keys [wants claims] :as river} [nsid _ :as at] label inode since-ms]
-  (let [[kept-label kept-since] (get-in river [:kept at])
+  (let [[kept-label kept-since kept-inode] (get-in river [:kept at])
+        ;; the nsid of a namespace that has ended is another's by now
+        same?  (or (nil? inode) (nil? kept-inode) (= inode kept-inode))
         others (for [[other since] (get-in wants [label nsid])
                      :when (and (not= at other) (= inode (:claim/inode (get claims other))))]
                  since)
-        since  (reduce min since-ms (cond-> others (= label kept-label) (conj kept-since)))]
+        since  (reduce min since-ms (cond-> others (and same? (= label kept-label)) (conj kept-since)))]
     [(cond-> (update river :kept dissoc at)
        (= since since-ms) (update :latest-ms max since-ms))
      since]))
@@ -297,10 +299,11 @@
   (:askers river))
 
 (defn saved
-  "What has to be on disk for the next river: {:saved/serial n :saved/claims [[nsid index label since-ms]]}. Worth keeping within one
+  "What has to be on disk for the next river: {:saved/serial n :saved/claims [[nsid index label since-ms inode]]}. Worth keeping within one
   boot: nsids begin anew with the next."
   [{:keys [serial claims kept]}]
   {:saved/serial serial
    :saved/claims (vec (sort-by (fn [[nsid index _ since]] [since (or nsid -1) index])
-                               (concat (for [[[nsid index] [l since]] kept] [nsid index l since])
-                                       (for [[[nsid index] {:claim/keys [label since-ms]}] claims] [nsid index label since-ms]))))})
+                               (concat (for [[[nsid index] [l since inode]] kept] [nsid index l since inode])
+                                       (for [[[nsid index] {:claim/keys [label since-ms inode]}] claims]
+                                         [nsid index label since-ms inode]))))})

@@ -3,7 +3,7 @@
   "Kernel events in, changes of zones out: the seed's transcript, and each thing that can happen to an address."
   (:require [clojure.test :refer [are deftest is testing]]
             [ontap.model.river :as river]
-            [ontap.model.zone-world :as world :refer [addr addr-gone aliased link link-gone ns-gone snapshot told trusted zone]]))
+            [ontap.model.zone-world :as world :refer [addr addr-gone aliased foreign link link-gone ns-gone snapshot told trusted zone]]))
 
 (defn- started [zone & events]
   (:river (river/step (river/river zone nil) [(apply snapshot events)] (world/at 0))))
@@ -177,3 +177,33 @@
     (is (= [{:level :warning :name "web-2" :text "another namespace is called web already: what namespace 6 has is called web-2"}]
            (notes (after r (aliased 5 2 "web")) (aliased 6 2 "web"))))
     (is (= [] (notes (after r (aliased 5 2 "web") (aliased 6 2 "web")) (addr 6 2 "10.0.0.1" 24))))))
+
+(defn- leased
+  "Namespace `nsid` of another user, with a link that ontapd gave out as `name`."
+  [nsid name ip]
+  [(foreign nsid) (link nsid 2) {:event/type :lease/names :lease/names {[nsid 2] name}} (addr nsid 2 ip 24)])
+
+(deftest what-another-user-may-not
+  (let [owners (fn [r] (into {} (map (juxt :name/label :ns/id)) (river/names r)))]
+    (testing "take the name of a service of ours while it restarts"
+      (let [r  (apply started zone (concat plain [(addr 5 2 "10.0.0.1" 24)] (leased 6 "web" "10.0.0.66")))
+            r' (:river (world/after r (ns-gone 5)))]
+        (is (= {"web" 5, "web-2" 6} (owners r)))
+        (is (= {"web" 6} (owners r')) "while nobody else has it")
+        (is (= {"web" 7, "web-2" 6}
+               (owners (:river (world/after r' (trusted 7) (aliased 7 2 "web") (addr 7 2 "10.0.0.1" 24))))))))
+    (testing "join what the configuration declares"
+      (let [declared (assoc zone :zone/records [{:rr/name "mail.vanya" :rr/type :a :rr/ttl 60 :rr/data ["203.0.113.5"]}]
+                            :zone/srv {"shop" {"_http._tcp" 80}})]
+        (doseq [name ["mail" "shop" "wpad"]]
+          (is (= {} (owners (apply started declared (leased 6 name "10.0.0.66")))) name)
+          (is (= {name 5} (owners (started declared (trusted 5) (aliased 5 2 name) (addr 5 2 "10.0.0.1" 24)))) name))))
+    (testing "have more addresses than anybody can use"
+      (let [many (map #(addr 6 2 (str "10.1." (quot % 200) "." (inc (rem % 200))) 16) (range 1000))
+            r    (apply started zone (concat (leased 6 "mine" "10.0.0.66") many))]
+        (is (= 32 (count (:name/addresses (first (river/names r))))))))))
+
+(deftest a-wildcard-covers-no-lan
+  (let [r (started (assoc zone :zone/records [{:rr/name "*.vanya" :rr/type :a :rr/ttl 60 :rr/data ["203.0.113.9"]}]))]
+    (is (= [] (get (told r 2) ["lan.vanya" :none])) "for the foreign lan.vanya exists, so that nothing below it is covered")
+    (is (nil? (get (told r 0) ["lan.vanya" :none])))))
