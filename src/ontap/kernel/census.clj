@@ -48,7 +48,8 @@
    ;; :look?     mounts have to be looked at
    ;; :lost?     events were lost
    ;; :not-before  when everything may be read again, CLOCK_BOOTTIME ns
-   :state   (volatile! {:own nil, :nsids #{}, :lives {}, :asked {}, :ask #{}, :again {}, :meant {}, :look? true, :lost? false, :not-before 0
+   ;; :unread    nsid -> when to try again to read it, CLOCK_BOOTTIME ns: it changed too fast
+   :state   (volatile! {:own nil, :unread {}, :nsids #{}, :lives {}, :asked {}, :ask #{}, :again {}, :meant {}, :look? true, :lost? false, :not-before 0
                         :facts (into {} (map (juxt :ns/id identity)) known)})})
 
 ;; --- which namespaces there are
@@ -72,6 +73,7 @@
       (update :facts dissoc nsid)
       (update :asked dissoc nsid)
       (update :again dissoc nsid)
+      (update :unread dissoc nsid)
       (update-in [:lives nsid] (fnil inc 0))))
 
 (defn- later
@@ -108,15 +110,26 @@
        (contains? #{Errno/EINTR Errno/ENOBUFS} (.errno ^NetlinkException e))))
 
 (defn- contents
-  "A :ns/read in a vector; none when the namespace has ended. What cannot be read now is as good as lost."
+  "A :ns/read in a vector; none when the namespace has ended, or changes too fast: then it is put off, and nobody else waits
+  for it. Any user may have one that changes all the time."
   [{:keys [rtnl state]} nsid]
   (try (if-let [read (events/read-namespace rtnl nsid)]
          [{:event/type :ns/read :ns/id nsid :snapshot/events read}]
          [])
        (catch NetlinkException e
          (when-not (changing? e) (throw e))
-         (vswap! state assoc :lost? true)
+         (vswap! state assoc-in [:unread nsid] (+ (Clock/boottimeNanos) (long longest-pause)))
          [])))
+
+(defn- put-off
+  "What was put off and is due, read now."
+  [{:keys [state] :as census}]
+  (if (empty? (:unread @state))
+    []
+    (let [now (Clock/boottimeNanos)
+          due (for [[nsid at] (:unread @state) :when (<= (long at) now)] nsid)]
+      (vswap! state update :unread #(reduce dissoc % due))
+      (into [] (mapcat #(contents census %)) due))))
 
 (defn- begun [{:keys [rtnl state] :as census} {nsid :ns/id :as event}]
   (when (nil? (:own @state)) (vswap! state assoc :own (own-nsid rtnl)))
@@ -205,14 +218,16 @@
 
 (defn- everything
   "Reads all: an :event/snapshot. `facts-of`: a function of the ids that gives facts."
-  [{:keys [^Rtnl rtnl state]} facts-of]
+  [{:keys [^Rtnl rtnl state] :as census} facts-of]
+  (vswap! state assoc :unread {})
   (let [there #(let [all (set (.nsids rtnl))] (disj all (own-nsid rtnl))) ; in this order
         facts (facts-of (there))
         nsids (there) ; again: some have been given theirs
         own   (own-nsid rtnl)
         facts (filterv #(nsids (:ns/id %)) facts)
         known (into #{} (map :ns/id) facts)
-        read  (into [] (mapcat #(events/read-namespace rtnl %)) (cons nil nsids))]
+        read  (into (vec (events/read-namespace rtnl nil))
+                    (comp (mapcat #(contents census %)) (mapcat :snapshot/events)) nsids)]
     (vswap! state (fn [s]
                     (-> s
                         (assoc :own own :nsids nsids :lost? false :look? false :asked {} :again {}
@@ -247,7 +262,7 @@
   [{:keys [state] :as census}]
   (vswap! state now-again)
   (loop [out [], n 0]
-    (let [out (into out (drained census))]
+    (let [out (-> out (into (drained census)) (into (put-off census)))]
       (cond
         (resync-now? census)
         (let [all (resync! census)] (recur (if (seq all) all out) n))
@@ -276,11 +291,12 @@
 
 (defn due
   "When `receive!` is to be called although nothing comes, as nanoseconds of CLOCK_BOOTTIME; nil when not: the
-  usual answer. Events were lost again right after everything had been read, or it is not known yet who lives
-  in a namespace: most often it is made, and its links, before somebody moves in, of which no event tells."
+  usual answer. Events were lost again right after everything had been read, a namespace changes too fast to be
+  read, or it is not known yet who lives in one: most often it is made, and its links, before somebody moves in,
+  of which no event tells."
   [{:keys [state]}]
-  (let [{:keys [lost? not-before again]} @state]
-    (some->> (cond->> (vals again) lost? (cons not-before)) seq (apply min))))
+  (let [{:keys [lost? not-before again unread]} @state]
+    (some->> (cond->> (concat (vals again) (vals unread)) lost? (cons not-before)) seq (apply min))))
 
 (defn look-again!
   "The events that have come, and what the mounts tell: to be called when one came or went."

@@ -11,8 +11,9 @@
             [ontap.model.inventory :as inventory]
             [ontap.model.spec-of-life :as spec]
             [ontap.testing :as testing])
-  (:import (ontap.rtnl Rtnl RtnlMonitor)
-           (ontap.sys Caps Fd Identity Io NsThread)))
+  (:import (ontap.netlink NetlinkException)
+           (ontap.rtnl Rtnl RtnlMonitor)
+           (ontap.sys Caps Clock Errno Fd Identity Io NsThread)))
 
 (set! *warn-on-reflection* true)
 
@@ -231,3 +232,30 @@
         (check (NsThread/call "test-zone" (bound-fn []
                                             (.take (Identity. 65534 65534 (int-array 0) (long caps) true))
                                             (through))))))))
+
+(deftest one-that-never-rests-keeps-nobody-waiting
+  (in-a-world {}
+    (fn [{:keys [census inventory shell! ^Rtnl rtnl] :as world}]
+      (let [[restless calm] (repeatedly 2 #(.ensureNsid rtnl (int (:pid (shell! "unshare" "--net")))))
+            really events/read-namespace
+            asked  (volatile! 0)
+            fails? (volatile! true)]
+        ;; what the kernel answers to a dump of a namespace in which somebody adds and removes addresses all the time
+        (with-redefs [events/read-namespace
+                      (fn [rtnl nsid]
+                        (when (= restless nsid) (vswap! asked inc))
+                        (if (and (= restless nsid) @fails?)
+                          (throw (NetlinkException. "RTM_GETADDR" "" Errno/EINTR "the dump changed"))
+                          (really rtnl nsid)))]
+          (fold! world (census/start census))
+          (is (not (contains? (:inv/places @inventory) restless)))
+          (is (contains? (:inv/places @inventory) calm) "The others are read.")
+          (let [at (census/due census), before @asked]
+            (is (< 0 (- at (Clock/boottimeNanos)) 1000000001) "It is asked again, in a while,")
+            (fold! world (census/receive! census))
+            (is (= before @asked) "not before.")
+            (vreset! fails? false)
+            (testing/wait-for "that while" #(<= (long at) (Clock/boottimeNanos)))
+            (is (= [[:ns/read restless]] (filter #(= :ns/read (first %)) (types (fold! world (census/receive! census))))))
+            (is (contains? (:inv/places @inventory) restless))
+            (is (= {} (:unread @(:state census))))))))))
