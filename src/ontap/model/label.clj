@@ -43,8 +43,8 @@
   "Names that programs of a LAN ask for by themselves, and do as they are told: a proxy, a tunnel." #{"wpad" "isatap"})
 
 (defn declared
-  "The labels that only links of our own namespaces may have: those of the configuration's records and services, and
-  those that mean something to others."
+  "The labels that only links of our own namespaces may have: those of the configuration's records and of services
+  that offer something (:srv), and those that mean something to others."
   [{:zone/keys [domain records srv]}]
   (-> meaning
       (into (keep #(below domain (lower (:rr/name %)))) records)

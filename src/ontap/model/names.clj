@@ -54,11 +54,14 @@
         {:label/of s :label/refused :declared :label/from from}
         :else (assoc l :label/from from)))))
 
-(defn- most
-  "How many addresses of a name are published: more of them than fit in an answer are of use to nobody, and a user may
-  give a link of theirs thousands."
-  [inventory nsid]
-  (if (trusted? inventory nsid) 256 32))
+(defn- few
+  "Of `addresses`, sorted, as many as are published: more of them than fit in an answer are of use to nobody, and a user may
+  give a link of theirs thousands. Half of them of each family."
+  [inventory nsid addresses]
+  (let [half (if (trusted? inventory nsid) 128 16)]
+    (if (<= (count addresses) half)
+      addresses
+      (vec (sort-by :addr/ip (mapcat #(take half %) (vals (group-by :addr/family addresses))))))))
 
 ;; --- who asked when
 
@@ -130,7 +133,7 @@
      :ns/id          nsid
      :name/links     (mapv #(select-keys (get-in inventory [:inv/links %]) [:link/index :link/name]) (sort-by second (keys links)))
      :name/since-ms  (reduce min (vals links))
-     :name/addresses (into [] (take (most inventory nsid)) (together (map seen (keys links))))}))
+     :name/addresses (few inventory nsid (together (map seen (keys links))))}))
 
 (defn hosts-of
   "name -> host for all that want `label`."

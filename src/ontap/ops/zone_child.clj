@@ -18,13 +18,37 @@
 
 (def ^:private life-fd "The number of the lifeline in the child." 3)
 
+(def ^:private steady-ms "One that ran for so long is started again at once." 60000)
+(def ^:private patience-ms "How long it has to end." 10000)
+
 (defn child
   "A child that does not run yet. `file` is the path of the declarations, `submit` (fn [label work
   then]) runs what blocks, `note` (fn [level name text])."
   [{:keys [loop env file submit note]}]
-  {:loop loop :env env :file file :submit submit :note note
-   :zone (volatile! nil) :running (volatile! nil) :timer (volatile! nil)
-   :delay-ms (volatile! first-delay-ms) :on-end (volatile! nil)})
+  {:loop loop :file file :submit submit :note note
+   ;; what this process was given is not the child's
+   :env (dissoc env "NOTIFY_SOCKET" "LISTEN_FDS" "LISTEN_PID" "LISTEN_FDNAMES")
+   ;; the checked zone that shall run, or nil
+   :wanted (volatile! nil)
+   ;; {:pid :pidfd :life :since-ms}
+   :running (volatile! nil)
+   ;; until the next try, or until it is killed
+   :timer (volatile! nil)
+   :delay-ms (volatile! first-delay-ms)
+   ;; called once it has ended as it was told to
+   :on-end (volatile! nil)})
+
+(defn- now-ms [] (quot (Clock/boottimeNanos) 1000000))
+
+(defn- after!
+  "Calls `f` in `ms`, unless something else is timed before."
+  [{:keys [^EventLoop loop timer]} ms f]
+  (.cancel loop @timer)
+  (vreset! timer (.at loop (* 1000000 (+ (long (now-ms)) (long ms))) (fn [] (vreset! timer nil) (f)))))
+
+(defn- no-timer! [{:keys [^EventLoop loop timer]}]
+  (.cancel loop @timer)
+  (vreset! timer nil))
 
 (defn- spawn!
   "{:pid :pidfd :life}: the child's, and our end of its lifeline."
@@ -39,34 +63,33 @@
         (let [argv [launcher "zone" "--life-fd" (str life-fd) file]
               pid  (Spawn/run (Spawn$Request. launcher argv (mapv (fn [[k v]] (str k "=" v)) env)
                                               {(int 0) null (int 1) out (int 2) err (int life-fd) theirs}))]
-          {:pid pid :pidfd (PidFd/open pid) :life w}))
+          {:pid pid :pidfd (PidFd/open pid) :life w :since-ms (now-ms)}))
       (catch Throwable t (.close ^Fd w) (throw t))
       (finally (.close theirs)))))
 
 (declare start!)
 
-(defn- try-again! [{:keys [^EventLoop loop timer delay-ms] :as child}]
-  (vreset! timer (.at loop (+ (Clock/boottimeNanos) (* 1000000 (long @delay-ms)))
-                      (fn [] (vreset! timer nil) (start! child))))
+(defn- try-again! [{:keys [delay-ms] :as child}]
+  (after! child @delay-ms #(start! child))
   (vswap! delay-ms #(min (* 2 (long %)) (long longest-delay-ms))))
 
-(defn- ended! [{:keys [^EventLoop loop running zone note on-end] :as child}]
-  (let [{:keys [^Fd pidfd ^Fd life]} @running
-        status (PidFd/reap pidfd)]
-    (when status
+(defn- ended! [{:keys [^EventLoop loop running wanted note on-end delay-ms] :as child}]
+  (let [{:keys [^Fd pidfd ^Fd life since-ms]} @running]
+    (when-let [status (PidFd/reap pidfd)]
       (.remove loop pidfd)
       (.close pidfd)
       (.close life)
       (vreset! running nil)
-      (when @zone
-        (note :error nil (str "the zone ended (" status "); starting it again"))
-        (try-again! child))
-      (when-let [then @on-end]
-        (vreset! on-end nil)
-        (then)))))
+      (no-timer! child)
+      (if-let [then @on-end]
+        (do (vreset! on-end nil) (then))
+        (when @wanted
+          (when (< (long steady-ms) (- (long (now-ms)) (long since-ms))) (vreset! delay-ms first-delay-ms))
+          (note :error nil (str "the zone ended (" status "); starting it again"))
+          (try-again! child))))))
 
-(defn- launch! [{:keys [^EventLoop loop running zone note] :as child}]
-  (when (and @zone (not @running))
+(defn- launch! [{:keys [^EventLoop loop running wanted note] :as child}]
+  (when (and @wanted (not @running))
     (try
       (let [{:keys [^Fd pidfd] :as made} (spawn! child)]
         (vreset! running made)
@@ -76,42 +99,41 @@
         (try-again! child)))))
 
 (defn- start!
-  "Starts it, after an orphan of an earlier `ontap up` was asked to give way."
-  [{:keys [submit env] :as child}]
-  (submit "zone-before"
-          #(try (client/ask-at (paths/zone-control (paths/runtime-dir env (paths/caller))) "ontap zone"
-                               {:command :stop :orphan? true})
-                ;; most often there is none
-                (catch Exception _ nil))
-          (fn [_] (launch! child))))
+  "Starts what is wanted, after an orphan of an earlier `ontap up` was asked to give way."
+  [{:keys [submit env wanted] :as child}]
+  (when @wanted
+    (submit "zone-before"
+            #(try (client/ask-at (paths/zone-control (paths/runtime-dir env (paths/caller))) "ontap zone"
+                                 {:command :stop :orphan? true})
+                  ;; most often there is none
+                  (catch Exception _ nil))
+            (fn [_] (launch! child)))))
 
-(defn- stop! [{:keys [running]}]
+(defn- signal! [{:keys [running]} name]
   (when-let [{:keys [^Fd pidfd]} @running]
-    (try (PidFd/signal pidfd (Signals/number "TERM")) (catch SysException _ nil))))
+    (try (PidFd/signal pidfd (Signals/number name)) (catch SysException _ nil))))
+
+(defn- stop!
+  "Ends what runs, if need be by SIGKILL; then `then` (fn [])."
+  [{:keys [running on-end] :as child} then]
+  (no-timer! child)
+  (if @running
+    (do (vreset! on-end then)
+        (signal! child "TERM")
+        (after! child patience-ms #(signal! child "KILL")))
+    (then)))
 
 (defn want!
   "From now on `zone` (checked, nil: none) is what shall run."
-  [{:keys [^EventLoop loop running timer delay-ms on-end] :as child} zone]
-  (when (not= zone @(:zone child))
-    (some->> @timer (.cancel loop))
-    (vreset! timer nil)
+  [{:keys [wanted delay-ms] :as child} zone]
+  (when (not= zone @wanted)
+    (vreset! wanted zone)
     (vreset! delay-ms first-delay-ms)
-    (vreset! (:zone child) nil)
-    (let [next! #(when zone (vreset! (:zone child) zone) (start! child))]
-      (if @running
-        (do (vreset! on-end next!) (stop! child))
-        (next!)))))
+    ;; which one starts is decided when the last has ended: it may be wanted no longer by then
+    (stop! child #(start! child))))
 
 (defn end!
   "Ends it; then `then` (fn [])."
-  [{:keys [running on-end zone timer ^EventLoop loop] :as child} then]
-  (vreset! zone nil)
-  (some->> @timer (.cancel loop))
-  (if @running
-    (do (vreset! on-end then) (stop! child))
-    (then)))
-
-(defn pid
-  "That of the running zone, or nil."
-  [{:keys [running]}]
-  (:pid @running))
+  [{:keys [wanted] :as child} then]
+  (vreset! wanted nil)
+  (stop! child then))

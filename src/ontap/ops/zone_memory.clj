@@ -25,7 +25,7 @@
   [{:keys [loop dir submit]}]
   {:loop loop :path (str dir "/zone.edn") :submit submit :boot-id (Procs/bootId)
    :ceiling (volatile! 0) :saved (volatile! nil) :timer (volatile! nil) :writing? (volatile! false)
-   :again? (volatile! false)})
+   :again? (volatile! false) :trouble (volatile! nil)})
 
 (defn read!
   "What the zone before kept, {:saved/serial :saved/claims}, or nil; of an earlier boot the serial
@@ -48,18 +48,27 @@
   (let [now (@saved)]
     (-> now (assoc :saved/v 1 :saved/boot-id boot-id) (update :saved/serial + ahead))))
 
-(defn- write! [{:keys [path]} content]
-  (Io/replace path (.getBytes (text/edn content) StandardCharsets/UTF_8) 0600))
+(defn- write!
+  "One at a time: at the end of the zone the crew may be at it still."
+  [{:keys [path ceiling]} content]
+  (locking ceiling
+    (Io/replace path (.getBytes (text/edn content) StandardCharsets/UTF_8) 0600)))
 
-(defn- complain! [{:keys [path]} ^Throwable t]
-  (note/line! :error nil (str "unable to keep names and serial in " path ": " (ex-message t))))
+(defn- told!
+  "Says why it cannot be kept, once while that stays the same; nil: it is kept."
+  [{:keys [path trouble]} ^Throwable t]
+  (let [why (some-> t ex-message)]
+    (when (and why (not= why @trouble))
+      (note/line! :error nil (str "unable to keep names and serial in " path ": " why
+                                  "; after a restart two links that want one name may change places")))
+    (vreset! trouble why)))
 
 (defn save-now!
   "Writes; blocks for the disk."
   [{:keys [ceiling] :as memory}]
   (let [{:saved/keys [serial] :as content} (content memory)]
-    (try (write! memory content) (vreset! ceiling serial)
-         (catch Throwable t (complain! memory t)))))
+    (try (write! memory content) (vreset! ceiling serial) (told! memory nil)
+         (catch Throwable t (told! memory t)))))
 
 (defn- save-later! [{:keys [submit ceiling writing? again?] :as memory}]
   (if @writing?
@@ -69,7 +78,8 @@
       (submit "zone-memory" #(write! memory content)
               (fn [{:keys [error]}]
                 (vreset! writing? false)
-                (if error (complain! memory error) (vreset! ceiling serial))
+                (told! memory error)
+                (when-not error (vreset! ceiling serial))
                 (when @again?
                   (vreset! again? false)
                   (save-later! memory)))))))
@@ -80,7 +90,7 @@
   (vreset! (:saved memory) saved))
 
 (defn grown!
-  "`serial` is in use now; the first one is on disk when this returns."
+  "`serial` is in use now; the first one is written when this returns."
   [{:keys [ceiling] :as memory} serial]
   (let [left (- (long @ceiling) (long serial))]
     (cond (neg? left)                      (save-now! memory)

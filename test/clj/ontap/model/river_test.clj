@@ -201,7 +201,8 @@
     (testing "have more addresses than anybody can use"
       (let [many (map #(addr 6 2 (str "10.1." (quot % 200) "." (inc (rem % 200))) 16) (range 1000))
             r    (apply started zone (concat (leased 6 "mine" "10.0.0.66") many))]
-        (is (= 32 (count (:name/addresses (first (river/names r))))))))))
+        (is (= 16 (count (:name/addresses (first (river/names r))))))
+        (is (= 17 (count (:name/addresses (first (river/names (:river (world/after r (addr 6 2 "2001:db8::6" 64)))))))) "of each family")))))
 
 (deftest a-wildcard-covers-no-lan
   (let [r (started (assoc zone :zone/records [{:rr/name "*.vanya" :rr/type :a :rr/ttl 60 :rr/data ["203.0.113.9"]}]))]
