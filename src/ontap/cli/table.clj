@@ -114,25 +114,26 @@
    {:name "zone" :args "[FILE]" :arity [0 1]
     :doc "Give every address a name: answer DNS, write tinydns data"
     :about ["Follows the addresses of all links in all network namespaces, and answers for them: NAME.wan.DOMAIN global addresses, NAME.lan.DOMAIN private ones, NAME.DOMAIN whichever suits the asker, NAME.local link-local ones. A link's name is its alias."
+            "ADDRESS:PORT is [::]:53 or 0.0.0.0:53, say. --all-namespaces follows all of /run/netns, and of any process there is at the start."
             "Takes its sockets as root, and then runs as a user of its own (ontap, where there is one, else nobody) with CAP_NET_ADMIN and CAP_NET_BROADCAST. FILE has a :zone; without one, --domain and --listen say enough."]
     :options [["-d" "--domain DOMAIN" "The domain that the names are in"]
-              ["-l" "--listen ADDRESS:PORT" "Answer DNS there: [::]:53, 0.0.0.0:53; may be said again"
+              ["-l" "--listen ADDRESS:PORT" "Answer DNS there; may be said again"
                :multi true :update-fn (fnil conj [])]
-              ["-a" "--all-namespaces" "Also network namespaces that have no link of ours: all of /run/netns, and of any process"]
+              ["-a" "--all-namespaces" "Also namespaces without a link of ours"]
               [nil "--name-from WHAT" "alias (else) or link: what names a link"
                :validate [#{"alias" "link"} "should be alias or link"]]
-              [nil "--tinydns FILE" "Write the names as data for tinydns-data, at each change"]
-              [nil "--dialect DIALECT" "of tinydns-data: stock (else), fefe or curve6"
+              [nil "--tinydns FILE" "Write the data of tinydns at each change"]
+              [nil "--dialect DIALECT" "of tinydns: stock (else), fefe, curve6"
                :validate [#{"stock" "fefe" "curve6"} "should be stock, fefe or curve6"]]
               [nil "--once" "Print the names there are now, and end"]
-              [nil "--format FORMAT" "of --once: tinydns (else), hosts, zone, edn or json" :default "tinydns" :default-desc "tinydns"
+              [nil "--format FORMAT" "of --once: tinydns, hosts, zone, edn, json" :default "tinydns" :default-desc "tinydns"
                :validate [#{"tinydns" "hosts" "zone" "edn" "json"} "should be tinydns, hosts, zone, edn or json"]]
               view-option
               [nil "--user USER" "Run as USER"]
               [nil "--ready-fd N" "Write a newline there when ready" :parse-fn parse-long
                :validate [#(and % (<= 1 % 1023)) "should be the number of a descriptor"]]
               [nil "--pid-file FILE" "Write the pid there when ready"]
-              [nil "--life-fd N" "Whose zone it is: until that descriptor hangs up, nobody else takes over" :parse-fn parse-long
+              [nil "--life-fd N" "Let nobody take over until it hangs up" :parse-fn parse-long
                :validate [#(and % (<= 3 % 1023)) "should be the number of a descriptor"]]]
     :run 'ontap.cli.zone/zone}
    {:name "names" :args "[NAME…]" :arity [0 nil]
