@@ -46,7 +46,7 @@
   (needs! "dnsperf" "dnsperf")
   (needs! "dig" "bind9-dnsutils")
   (needs-server! "nsd")
-  (let [lines (lines-of 1000 0 3 2 lan/program "memory" "cpu")
+  (let [lines (lines-of 1000 0 2 2 lan/program "memory" "cpu")
         ratio (figure lines #"^zone cpu: .* ratio to nsd ([0-9.]+)$")
         mib   (figure lines #"^zone memory: .* at the end ([0-9.]+) MiB")]
     (is (some? ratio) "test/bench/zone should end with what a query takes")
