@@ -51,6 +51,6 @@
         mib   (figure lines #"^zone memory: .* at the end ([0-9.]+) MiB")]
     (is (some? ratio) "test/bench/zone should end with what a query takes")
     ;; The promise, 1.0, is that of a long run on a quiet machine (doc/measurements.md). In a run as short as this
-    ;; the compiler's work counts too, up to a fourth.
-    (is (<= (or ratio 99) 1.35) (str "a query should take no more than NSD takes: " (last lines)))
+    ;; the compiler's work counts too, some percent.
+    (is (<= (or ratio 99) 1.15) (str "a query should take no more than NSD takes: " (last lines)))
     (is (<= (or mib 9999) 400) (str "a thousand names should fit: " lines))))
