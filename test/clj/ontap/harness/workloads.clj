@@ -95,9 +95,9 @@
 (defn- variables [pid]
   (set (str/split (or (bytes-of (str "/proc/" pid "/environ")) "") #"\u0000")))
 
-(defn copies
-  "Name of service -> set of its living workloads {:pid :ticks}: the leaders of
-  sessions that carry `mark`."
+(defn- leaders
+  "Name of service, nil of who has none yet -> set of the leaders of sessions that
+  carry `mark` {:pid :ticks}."
   [mark]
   (reduce (fn [found pid]
             (let [vars (variables pid)
@@ -107,6 +107,19 @@
                         (fnil conj #{}) {:pid pid :ticks ticks})
                 found)))
           {} (pids)))
+
+(defn copies
+  "Name of service -> set of its living workloads {:pid :ticks}: the leaders of
+  sessions that carry `mark`. One that has not executed its program yet still has the
+  environment of its supervisor, without a name: that moment is waited out, for at
+  most 10 s."
+  [mark]
+  (let [end (+ (System/nanoTime) 10000000000)]
+    (loop []
+      (let [found (leaders mark)]
+        (if (and (found nil) (neg? (- (System/nanoTime) end)))
+          (do (Thread/sleep 5) (recur))
+          found)))))
 
 (defn living
   "Every process that carries `mark`."
