@@ -4,8 +4,8 @@
   running a program.
 
   A test says about itself by metadata: `^:long` (runs only with --long), `^:slow` (runs after the
-  others), `^{:jdk :floor}` (runs only on the oldest JDK supported), `^{:timeout 300}` (seconds;
-  120 when it says nothing)."
+  others), `^:apart` (has a kernel of its own, and runs last, beside another such), `^{:jdk :floor}`
+  (runs only on the oldest JDK supported), `^{:timeout 300}` (seconds; 120 when it says nothing)."
   (:require [clojure.java.io :as io])
   (:import (java.nio.file Files FileVisitOption LinkOption Path)
            (java.nio.file.attribute FileAttribute)

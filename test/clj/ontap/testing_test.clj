@@ -29,6 +29,14 @@
       (io/make-parents file)
       (spit file sample)
       (spit (io/file dir "sample" "b_test.clj") "(ns sample.b-test (:require nowhere.at-all))")
+      ;; each of two ends only once the other has begun
+      (spit (io/file dir "sample" "c_test.clj")
+            "(ns sample.c-test (:require [clojure.test :refer [deftest is]]))
+             (def begun {:a (promise) :b (promise)})
+             (defn- meet [me other] (deliver (begun me) true) (is (deref (begun other) 20000 false)))
+             (deftest ^:apart one-lane (meet :a :b))
+             (deftest ^:apart other-lane (meet :b :a))
+             (deftest ^:apart third (is (= :red :blue)))")
       ;; the runner's classes and its Clojure half, without the project's own tests
       (.mkdirs (io/file dir "ontap" "testing"))
       (.mkdirs (io/file dir "classes" "ontap" "testing"))
@@ -49,10 +57,11 @@
   (let [{:keys [exit out lines counts]} (run-sample {} "--floor")
         said? (set lines)]
     (is (= 1 exit))
-    (is (= "3 4 1 1" counts) "Passed, failed, skipped, not applicable.")
+    (is (= "5 5 1 1" counts) "Passed, failed, skipped, not applicable.")
     (doseq [line ["ok  sample.a-test/sees-the-fixture" "ok  sample.a-test/on-the-floor" "ok  sample.a-test/last-one"
                   "FAIL  sample.a-test/wrong" "FAIL  sample.a-test/throws" "FAIL  sample.a-test/overruns"
                   "FAIL  sample.b-test/(loading)"
+                  "ok  sample.c-test/one-lane" "ok  sample.c-test/other-lane" "FAIL  sample.c-test/third"
                   "skip  sample.a-test/leaves: no such thing"
                   "n/a  sample.a-test/does-not-apply: not applicable: no ipvlan"]]
       (is (said? line) (str "The report has the line: " line)))

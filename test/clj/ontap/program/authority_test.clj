@@ -308,7 +308,7 @@
 
 ;; --- ipvlan, where there is one
 
-(deftest ^{:slow true :timeout 400 :jdk :floor} ipvlan-of-an-ordinary-user
+(deftest ^{:slow true :apart true :timeout 400 :jdk :floor} ipvlan-of-an-ordinary-user
   (testing-tools/with-temp-dir [clients]
     (uml/compile-clients! clients)
     (uml/build-program!)

@@ -28,9 +28,9 @@
                   "no ipvlan link is left on the port, in whatever namespace"]]
        (str after ": " check)))))
 
-(deftest ^{:slow true :timeout 700 :jdk :floor} ipvlan-and-ipvtap (ipvlan-and-ipvtap! 100))
+(deftest ^{:slow true :apart true :timeout 700 :jdk :floor} ipvlan-and-ipvtap (ipvlan-and-ipvtap! 100))
 
-(deftest ^{:long true :timeout 700 :jdk :floor} ipvlan-and-ipvtap-two-hundred-times (ipvlan-and-ipvtap! 200))
+(deftest ^{:long true :apart true :timeout 700 :jdk :floor} ipvlan-and-ipvtap-two-hundred-times (ipvlan-and-ipvtap! 200))
 
 ;; --- the machine's own kernel
 

@@ -9,7 +9,7 @@
 
 (set! *warn-on-reflection* true)
 
-(deftest ^{:slow true :jdk :floor :timeout 400} all-that-befalls-a-lease-of-ipvlan
+(deftest ^{:slow true :apart true :jdk :floor :timeout 400} all-that-befalls-a-lease-of-ipvlan
   (dhcp/needs-python!)
   (run! dhcp/needs! dhcp/kinds)
   (testing-tools/with-temp-dir [clients]

@@ -25,7 +25,7 @@
                        "HTTP over IPv6 from the LAN" "hostname"]]
           (str service ": " check))))
 
-(deftest ^{:slow true :timeout 320 :jdk :floor} three-services-on-ipvlan
+(deftest ^{:slow true :apart true :timeout 320 :jdk :floor} three-services-on-ipvlan
   (uml/build-program!)
   (uml/assert-passed
    (uml/in-kernel {:seconds 270 :modules "ipvlan macvlan veth" :script "uml-ipvlan.sh"} "both" "bin/ontap")

@@ -8,7 +8,7 @@
 
 (set! *warn-on-reflection* true)
 
-(deftest ^{:slow true :timeout 400 :jdk :floor} two-guests-on-a-lan
+(deftest ^{:slow true :apart true :timeout 400 :jdk :floor} two-guests-on-a-lan
   (testing-tools/with-temp-dir [clients]
     (uml/compile-clients! clients)
     (uml/build-program!)

@@ -4,7 +4,8 @@
   with all its reports, or TestAbortedException when the test left with a reason.
 
   The tests of one namespace run one after the other in one thread of their own, inside the
-  namespace's :once fixtures; each has a time limit, and one that overruns it is left behind."
+  namespace's :once fixtures; each has a time limit, and one that overruns it is left behind. Those
+  that say ^:apart have a thread each, and run two at a time."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :as test])
@@ -134,6 +135,26 @@
         (second (overran room closed "the end of the :once fixture" limit-s))
         thrown))))
 
+;; -- two at a time
+
+(def ^:private lanes 2)
+
+(defn- side-by-side
+  "The tests, arrays of name and Callable, so that they run beside one another: all of them begin
+  when the first is called, as many at a time as there are lanes, and each call waits for its own."
+  [tests]
+  (let [queue   (LinkedBlockingQueue. ^java.util.Collection (range (count tests)))
+        results (vec (repeatedly (count tests) promise))
+        lane    (fn [] (loop []
+                         (when-let [i (.poll queue)]
+                           (deliver (results i) (try (.call ^Callable (aget ^objects (nth tests i) 1)) nil (catch Throwable t t)))
+                           (recur))))
+        started (delay (dotimes [n lanes] (doto (Thread. ^Runnable lane (str "lane " n)) (.setDaemon true) .start)))]
+    (map-indexed (fn [i ^objects test]
+                   (object-array [(aget test 0)
+                                  (reify Callable (call [_] @started (some-> ^Throwable @(results i) throw)))]))
+                 tests)))
+
 ;; -- finding
 
 (defn- test-name [v]
@@ -182,10 +203,25 @@
        {:ns (the-ns ns)}
        (catch Throwable t {:error t})))
 
+(defn- group
+  "The tests of the namespace `name` that `runs?`: {:slow? b :tests [test] :apart [test]}."
+  [runs? name]
+  (let [{:keys [ns error]} (load-tests name)]
+    (if error
+      {:slow? false
+       :tests [(object-array [(str name "/(loading)")
+                              (reify Callable (call [_] (throw ^Throwable error)))])]}
+      (let [vars  (->> (vals (ns-interns ns)) (filter runs?)
+                       (sort-by (juxt (comp boolean :slow meta) (comp :line meta))))
+            apart (filter (comp :apart meta) vars)]
+        {:slow? (boolean (some (comp :slow meta) vars))
+         :tests (bodies ns (remove (comp :apart meta) vars))
+         :apart (mapcat #(bodies ns [%]) apart)}))))
+
 (defn tests
-  "All wanted Clojure tests, slow ones last, as arrays of name and Callable, for ontap.testing.ClojureTests.
-  `wanted` is a Predicate of a test's name, made from `patterns`. A namespace that cannot be loaded
-  is a test that fails."
+  "All wanted Clojure tests, slow ones after the others and those that run beside one another last, as
+  arrays of name and Callable, for ontap.testing.ClojureTests. `wanted` is a Predicate of a test's
+  name, made from `patterns`. A namespace that cannot be loaded is a test that fails."
   [^Predicate wanted patterns long? floor?]
   (let [runs?  (fn [v]
                  (let [{:keys [test long jdk]} (meta v)]
@@ -193,14 +229,6 @@
                         (or long? (not long))
                         (or floor? (not= :floor jdk))
                         (.test wanted (test-name v)))))
-        groups (for [[name :as source] (filter #(may-hold? patterns %) (source-files))
-                     :let [{:keys [ns error]} (load-tests name)]]
-                 (if error
-                   {:slow? false
-                    :tests [(object-array [(str name "/(loading)")
-                                           (reify Callable (call [_] (throw ^Throwable error)))])]}
-                   (let [vars (->> (vals (ns-interns ns)) (filter runs?)
-                                   (sort-by (juxt (comp boolean :slow meta) (comp :line meta))))]
-                     {:slow? (boolean (some (comp :slow meta) vars))
-                      :tests (bodies ns vars)})))]
-    (vec (mapcat :tests (sort-by :slow? (vec groups))))))
+        groups (mapv #(group runs? (first %)) (filter #(may-hold? patterns %) (source-files)))]
+    (into (vec (mapcat :tests (sort-by :slow? groups)))
+          (side-by-side (vec (mapcat :apart groups))))))
