@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import ontap.sys.Endpoint;
+import ontap.sys.Errno;
 import ontap.sys.Fd;
 import ontap.sys.Io;
 import ontap.sys.SysException;
@@ -34,16 +35,11 @@ final class Starved {
             Thread.onSpinWait();
         }
         final List<Fd> taken = new ArrayList<>();
-        try {
-            while (true) {
-                taken.add(Io.open("/dev/null", Io.O_RDONLY, 0));
-            }
-        } catch (final SysException e) {
-            // To read the thread's times.
-            taken.remove(0).close();
-        }
+        takeAll(taken);
+        // To read the thread's times.
+        taken.remove(0).close();
         final long before = ServerThreads.ticks(thread);
-        taken.add(Io.open("/dev/null", Io.O_RDONLY, 0));
+        takeAll(taken);
         System.out.println("starved");
         waitForLine();
         // The time watched, not a wait for something to happen.
@@ -55,6 +51,19 @@ final class Starved {
         System.out.println(used);
         waitForLine();
         server.close();
+    }
+
+    /** Takes each descriptor that is free. */
+    private static void takeAll(final List<Fd> taken) {
+        try {
+            while (true) {
+                taken.add(Io.open("/dev/null", Io.O_RDONLY, 0));
+            }
+        } catch (final SysException e) {
+            if (e.errno() != Errno.EMFILE) {
+                throw e;
+            }
+        }
     }
 
     private static void waitForLine() throws IOException {

@@ -163,6 +163,8 @@ final class TcpLimitsTest {
             final List<String> command = List.of("sh", "-c", "ulimit -n 100 && exec \"$@\"", "sh",
                     Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:-UsePerfData",
                     "-XX:-MaxFDLimit", "-XX:TieredStopAtLevel=1", "-Xmx64m",
+                    // else it opens files of its control group, now and then
+                    "-XX:-UseContainerSupport",
                     "-XX:+IgnoreUnrecognizedVMOptions", "--enable-native-access=ALL-UNNAMED",
                     "-cp", System.getProperty("java.class.path"), Starved.class.getName());
             final Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
