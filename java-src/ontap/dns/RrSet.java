@@ -137,7 +137,8 @@ public final class RrSet {
     List<Record> records(final Name owner, final long seconds) {
         final List<Record> records = new ArrayList<>(rdata.length);
         for (final byte[] datum : rdata) {
-            records.add(Record.newRecord(owner, type, DClass.IN, seconds, datum));
+            records.add(type == Type.PTR && hasCapital(datum) ? new NamedRecord(owner, type, seconds, datum)
+                    : Record.newRecord(owner, type, DClass.IN, seconds, datum));
         }
         return records;
     }
@@ -249,6 +250,16 @@ public final class RrSet {
             throw new IllegalArgumentException(complaint(owner, type, text), e);
         }
         throw new IllegalArgumentException(complaint(owner, type, text));
+    }
+
+    /** Lengths of labels are at most 63, which is before the letters. */
+    private static boolean hasCapital(final byte[] name) {
+        for (final byte octet : name) {
+            if ('A' <= octet && octet <= 'Z') {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static String complaint(final String owner, final int type, final String text) {

@@ -8,6 +8,8 @@
   A record is an RRset: {:rr/name :rr/type :rr/ttl (s) :rr/data (sorted vector) :rr/until-ms (CLOCK_BOOTTIME
   ms when its first address ends, or nil)}. The serial of an SOA is 0 here; the river knows it."
   (:require [clojure.string :as str]
+            [ontap.model.offer :as offer]
+            [ontap.model.presented :as presented]
             [ontap.model.published :as published]
             [ontap.model.reverse :as reverse]
             [ontap.model.view :as view]))
@@ -90,6 +92,10 @@
 
 ;; --- one name
 
+(def ^:private browsing "Where the types of services are (RFC 6763 section 9)." "_services._dns-sd._udp.")
+(def ^:private browse "Where it is told which domain to browse, and which one by old software (RFC 6763 section 11)."
+  ["b._dns-sd._udp." "lb._dns-sd._udp."])
+
 (defn- has? [m view name addr]
   (some #{(:addr/ip addr)} (get-in m [[view name] (address-type (:addr/family addr)) :rr/data])))
 
@@ -102,14 +108,31 @@
       :global     (reduce #(pointing %1 zone [%2] addr (if (has? %1 %2 plain addr) plain (str label ".wan." domain))) m view/all)
       :lan        (reduce #(pointing %1 zone [%2] addr (if (has? %1 %2 plain addr) plain (str label ".lan." domain))) m view/near))))
 
+(defn- offered
+  "With what one service says to those who know the host (SRV, RFC 2782) and to those who browse: DNS-SD (RFC 6763), the same
+  here as on the links (section 11 for the domain to browse)."
+  [m {:zone/keys [domain ttl]} views plain {:service/keys [type port txt subtypes instance]}]
+  (let [kind     (str type "." domain)
+        known-as (str (presented/label instance) "." kind)
+        owner    (presented/lower known-as)
+        say      (fn [m name type datum] (put m views name (record name type ttl [datum])))]
+    (as-> m m
+      (say m (str type "." plain) :srv [0 0 port plain])
+      (say m kind :ptr known-as)
+      (reduce #(say %1 (str %2 "._sub." kind) :ptr known-as) m subtypes)
+      (say m owner :srv [0 0 port plain])
+      (say m owner :txt (if (seq txt) txt [""]))
+      ;; of several types: they are one RRset
+      (reduce (fn [m v] (update-in m [[v (str browsing domain)] :ptr]
+                                   #(record (str browsing domain) :ptr ttl (vec (sort (distinct (conj (:rr/data % []) kind)))))))
+              m views)
+      (reduce #(say %1 (str %2 domain) :ptr domain) m browse))))
+
 (defn- services
-  "With the SRV records of a name that has addresses (RFC 2782)."
+  "With what a name that has addresses offers, in the views where it has them."
   [m zone label plain]
-  (reduce (fn [m [service port]]
-            (let [views (filterv #(some (get m [% plain]) [:a :aaaa]) view/all)
-                  owner (str service "." plain)]
-              (put m views owner (record owner :srv (:zone/ttl zone) [[0 0 port plain]]))))
-          m (get-in zone [:zone/srv label])))
+  (let [views (filterv #(some (get m [% plain]) [:a :aaaa]) view/all)]
+    (reduce #(offered %1 zone views plain %2) m (offer/of zone label))))
 
 (defn of-host
   "What a name of `ontap.model.names` brings; nothing as long as it has no address."
@@ -184,19 +207,26 @@
 
 ;; --- together
 
-(defn- join [a b]
-  (if (= (:rr/data a) (:rr/data b))
-    (assoc a
-           :rr/ttl (min (long (:rr/ttl a)) (long (:rr/ttl b)))
-           :rr/until-ms (earliest (:rr/until-ms a) (:rr/until-ms b)))
-    (assoc (join a (assoc b :rr/data (:rr/data a)))
-           :rr/data (vec (sort (distinct (concat (:rr/data a) (:rr/data b))))))))
+(defn- alike
+  "One RRset of several of one name and type: the data of all, the shortest life of any. Thousands of hosts may tell the same."
+  [rrs]
+  (let [a (first rrs)]
+    (if-not (next rrs)
+      a
+      (assoc a
+             :rr/ttl      (reduce min (map :rr/ttl rrs))
+             :rr/until-ms (reduce earliest (map :rr/until-ms rrs))
+             :rr/data     (if (every? #(= (:rr/data a) (:rr/data %)) (rest rrs))
+                            (:rr/data a)
+                            (vec (sort (into #{} (mapcat :rr/data) rrs))))))))
 
 (defn joined
   "One owner's records out of `parts`, maps from type to record. An RRset has the data of all and the shortest life of any; a
   CNAME is alone (RFC 1034 section 3.6.2); that a name exists is said only where nothing else is."
   [parts]
-  (let [m (if (next parts) (apply merge-with join parts) (first parts))]
+  (let [m (if (next parts)
+            (update-vals (reduce (fn [m part] (reduce-kv (fn [m type rr] (assoc m type (conj (get m type []) rr))) m part)) {} parts) alike)
+            (first parts))]
     (cond (contains? m :cname)                        (select-keys m [:cname])
           (and (contains? m :none) (< 1 (count m)))   (dissoc m :none)
           :else                                       m)))

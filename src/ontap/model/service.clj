@@ -259,8 +259,9 @@
         method (:method ipv4)
         plain (into {} (keep (fn [k] (let [v (get s (keyword "service" (name k)))]
                                        (when (some? v) [k v]))))
-                    [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready :srv])]
+                    [:name :port :type :mode :queues :link :netns :uts :hostname :user :groups :caps :exec :env :dir :requires :ready])]
     (cond-> (assoc plain
+                   :srv (zone-srv/form (:service/srv s))
                    :umask (quantity/umask-text (:service/umask s))
                    :limits (update-vals limits quantity/limit-form)
                    :restart {:policy (:policy restart) :delay (ms (:delay-ms restart)) :max-delay (ms (:max-delay-ms restart))

@@ -47,7 +47,7 @@
 (defn- reverse-names
   "The names that the reverse zones have."
   [records]
-  (into #{} (comp (filter #(= :ptr (:rr/type %))) (mapcat :rr/data)) records))
+  (into #{} (comp (filter #(and (= :ptr (:rr/type %)) (str/ends-with? (:rr/name %) ".arpa"))) (mapcat :rr/data)) records))
 
 (defn- in-order
   "Of the names of one address: that of the reverse zone first, aliases last, what is in DOMAIN itself before what is

@@ -18,6 +18,7 @@
   Pure."
   (:require [clojure.string :as str]
             [ontap.model.address :as address]
+            [ontap.model.presented :as presented]
             [ontap.publish.existence :as existence]
             [ontap.publish.locations :as locations])
   (:import (java.nio.charset StandardCharsets)
@@ -56,7 +57,13 @@
             (recur (inc i))
             (apply str (map #(if (and (< % 128) (aget plain (int %))) (char %) (octal %)) (utf8 s)))))))))
 
-(defn- name-field [s] (guarded plain-in-names s))
+(defn- name-field
+  "A name; its bytes as \\DDD (decimal) become \\ooo, which tinydns-data takes for part of a label, a dot too."
+  [^String s]
+  (if (neg? (.indexOf s "\\"))
+    (guarded plain-in-names s)
+    (str/join (map (fn [[part digits]] (if digits (octal (parse-long digits)) (guarded plain-in-names part)))
+                   (re-seq #"\\(\d{3})|[^\\]+|\\" s)))))
 
 (defn- target-field
   "A name where one without a dot would be completed."
@@ -66,8 +73,7 @@
 (defn- name-octets
   "A name as messages have it (RFC 1035 section 3.1)."
   [name]
-  (concat (mapcat #(let [label (utf8 %)] (cons (count label) label)) (remove str/blank? (str/split name #"\.")))
-          [0]))
+  (concat (mapcat #(cons (count %) %) (presented/labels name)) [0]))
 
 (defn- u16 [n] [(bit-and 0xff (bit-shift-right n 8)) (bit-and 0xff n)])
 

@@ -22,7 +22,12 @@
 
 (def ^:private in-names (into #{} (map int) "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*."))
 
-(defn- absolute [name] (if (contains? #{"" "."} name) "." (str (escaped name in-names) ".")))
+(defn- absolute
+  "A name; its bytes as \\DDD are a master file's already."
+  [name]
+  (if (contains? #{"" "."} name)
+    "."
+    (str (str/join (map (fn [[part digits]] (if digits part (escaped part in-names))) (re-seq #"\\(\d{3})|[^\\]+|\\" name))) ".")))
 
 (defn- in-quotes? [c] (and (<= 32 c 126) (not= 34 c) (not= 92 c)))
 

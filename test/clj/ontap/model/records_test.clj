@@ -5,7 +5,7 @@
             [ontap.model.published :as published]
             [ontap.model.records :as records]
             [ontap.model.river :as river]
-            [ontap.model.zone-world :as world :refer [addr aliased link snapshot told trusted zone]]))
+            [ontap.model.zone-world :as world :refer [addr aliased link ns-gone snapshot told trusted zone]]))
 
 (defn- started [zone & events]
   (:river (river/step (river/river zone nil) [(apply snapshot events)] (world/at 0))))
@@ -47,13 +47,44 @@
                            [:rr/ttl :rr/until-ms]))
         "the shorter life")))
 
+(def ^:private srv
+  {"web"  {"_http._tcp" (world/offer 80 :srv/txt ["path=/"] :srv/subtypes ["_printer"] :srv/instance "Anna's wiki: ü.") "_quic._udp" (world/offer 443)}
+   "mail" {"_imap._tcp" (world/offer 143)}})
+
 (deftest services
-  (let [zone (assoc zone :zone/srv {"web" {"_http._tcp" 80 "_quic._udp" 443} "mail" {"_imap._tcp" 143}})
-        srv  (fn [r v] (into {} (filter #(= :srv (second (key %)))) (told r v)))
-        r    (started zone (trusted 5) (aliased 5 2 "web") (addr 5 2 "10.0.0.5" 24))]
-    (is (= {["_http._tcp.web.vanya" :srv] [[0 0 80 "web.vanya"]] ["_quic._udp.web.vanya" :srv] [[0 0 443 "web.vanya"]]} (srv r 0)))
-    (is (= {} (srv r 1) (srv r 2)) "none where the name has no addresses")
-    (is (= (srv r 0) (srv (:river (world/after r (addr 5 2 "2001:db8::5" 64))) 2)))))
+  (let [zone (assoc zone :zone/srv srv)
+        said (fn [r v] (into {} (filter #(re-find #"_tcp|_udp" (first (key %)))) (told r v)))
+        r    (started zone (trusted 5) (aliased 5 2 "web") (addr 5 2 "10.0.0.5" 24))
+        wiki "anna\\039s\\032wiki\\058\\032\\195\\188\\046._http._tcp.vanya"
+        Wiki "Anna\\039s\\032wiki\\058\\032\\195\\188\\046._http._tcp.vanya"]
+    (is (= {["_http._tcp.web.vanya" :srv] [[0 0 80 "web.vanya"]] ["_quic._udp.web.vanya" :srv] [[0 0 443 "web.vanya"]]
+            [wiki :srv] [[0 0 80 "web.vanya"]], [wiki :txt] [["path=/"]]
+            ["web._quic._udp.vanya" :srv] [[0 0 443 "web.vanya"]], ["web._quic._udp.vanya" :txt] [[""]]
+            ["_http._tcp.vanya" :ptr] [Wiki], ["_printer._sub._http._tcp.vanya" :ptr] [Wiki]
+            ["_quic._udp.vanya" :ptr] ["web._quic._udp.vanya"]
+            ["_services._dns-sd._udp.vanya" :ptr] ["_http._tcp.vanya" "_quic._udp.vanya"]
+            ["b._dns-sd._udp.vanya" :ptr] ["vanya"], ["lb._dns-sd._udp.vanya" :ptr] ["vanya"]}
+           (said r 0)))
+    (is (= {} (said r 1) (said r 2)) "none where the name has no addresses")
+    (let [r' (:river (world/after r (addr 5 2 "2001:db8::5" 64)))]
+      (is (= (said r 0) (said r' 2)))
+      (is (= {} (said (:river (world/after r' (ns-gone 5))) 2))))))
+
+(deftest services-of-one-type
+  (let [zone (assoc zone :zone/srv {"a" {"_http._tcp" (world/offer 1 :srv/instance "Wiki")} "b" {"_http._tcp" (world/offer 2 :srv/instance "wiki")}
+                                    "c" {"_http._tcp" (world/offer 3)} "d" {"_http._tcp" (world/offer 4 :srv/instance "C") "_x._tcp" (world/offer 5)}})
+        r    (started zone (trusted 5) (aliased 5 2 "a") (addr 5 2 "192.0.2.1" 24) (aliased 5 3 "b") (addr 5 3 "192.0.2.2" 24)
+                      (aliased 5 4 "c") (addr 5 4 "192.0.2.3" 24) (aliased 5 5 "d") (addr 5 5 "192.0.2.4" 24))
+        m    (told r 2)]
+    (is (= ["C\\032\\0402\\041._http._tcp.vanya" "Wiki._http._tcp.vanya" "c._http._tcp.vanya" "wiki\\032\\0402\\041._http._tcp.vanya"]
+           (m ["_http._tcp.vanya" :ptr])))
+    (is (= [[[0 0 1 "a.vanya"]] [[0 0 2 "b.vanya"]] [[0 0 3 "c.vanya"]] [[0 0 4 "d.vanya"]]]
+           (map #(m [(str % "._http._tcp.vanya") :srv]) ["wiki" "wiki\\032\\0402\\041" "c" "c\\032\\0402\\041"])))
+    (is (= ["_http._tcp.vanya" "_x._tcp.vanya"] (m ["_services._dns-sd._udp.vanya" :ptr])))
+    (is (= ["vanya"] (m ["b._dns-sd._udp.vanya" :ptr])))
+    (is (= [["C\\032\\0402\\041._http._tcp.vanya" "c._http._tcp.vanya" "wiki\\032\\0402\\041._http._tcp.vanya"] ["vanya"]]
+           (map (told (:river (world/after r (world/link-gone 5 2))) 2) [["_http._tcp.vanya" :ptr] ["b._dns-sd._udp.vanya" :ptr]]))
+        "Who goes takes nobody's name along, and gives nobody another.")))
 
 (deftest nameservers
   (let [zone (assoc zone :zone/ns [{:ns/host "ns.vanya" :ns/addresses :own}

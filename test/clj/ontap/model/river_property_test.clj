@@ -22,7 +22,9 @@
   (assoc world/zone
          :zone/ns [{:ns/host "ns.vanya" :ns/addresses :own} {:ns/host "web-2.vanya" :ns/addresses ["192.0.2.53" "10.0.0.53" "127.0.0.1"]}
                    {:ns/host "ns.example.org" :ns/addresses []}]
-         :zone/srv {"web" {"_http._tcp" 80} "mail" {"_imap._tcp" 143 "_smtp._tcp" 25}}
+         :zone/srv {"web"   {"_http._tcp" (world/offer 80 :srv/txt ["path=/"] :srv/subtypes ["_a" "_b"] :srv/instance "Anna's wiki: über *.")}
+                    "mail"  {"_imap._tcp" (world/offer 143) "_smtp._tcp" (world/offer 25) "_http._tcp" (world/offer 8080 :srv/instance "anna's WIKI: über *.")}
+                    "web-3" {"_http._tcp" (world/offer 81 :srv/subtypes ["_b"])}}
          :zone/views [{:view/prefix "2001:db8::/32" :view/like :private}]
          :zone/records [{:rr/name "vanya" :rr/type :mx :rr/ttl 60 :rr/data [[10 "mail.vanya"]]}
                         {:rr/name "www.vanya" :rr/type :cname :rr/ttl 60 :rr/data ["web.vanya"]}
@@ -165,13 +167,16 @@
 
 (defn- owner? [s]
   (and (<= (count s) 253)
-       (re-matches #"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*" s)))
+       (re-matches #"(?:\*\.)?(?:[a-z0-9_-]|\\\d{3}){1,63}(?:\.(?:[a-z0-9_-]|\\\d{3}){1,63})*" s)))
+
+(defn- target? "As an owner, but a name that people read keeps its capitals." [s] (owner? (str/lower-case s)))
 
 (defn- datum? [type d]
   (case type
     :a             (= 4 (address/family d))
     :aaaa          (= 6 (address/family d))
-    (:ptr :ns :cname) (owner? d)
+    :ptr           (target? d)
+    (:ns :cname)   (owner? d)
     :mx            (and (= 2 (count d)) (nat-int? (first d)) (owner? (second d)))
     :txt           (every? string? d)
     :srv           (and (= 4 (count d)) (every? nat-int? (butlast d)) (owner? (peek d)))
@@ -213,7 +218,9 @@
           :let [{:rr/keys [name type data]} rr]
           :when (or (and (#{:a :aaaa} type) (some #(re-matches not-global %) data))
                     (re-find #"(?:^|\.)(?:lan\.vanya|local|10\.in-addr\.arpa|168\.192\.in-addr\.arpa|254\.169\.in-addr\.arpa|d\.f\.ip6\.arpa|8\.e\.f\.ip6\.arpa)$" name)
-                    (and (= :ptr type) (some #(re-find #"\.(?:lan\.vanya|local)$" %) data)))]
+                    (and (#{:ptr :srv} type) (some #(re-find #"\.(?:lan\.vanya|local)$" (if (vector? %) (peek %) %)) data))
+                    ;; nobody is told to look for what has no address for him
+                    (and (= :srv type) (some #(not-any? (fn [rr] (and (#{:a :aaaa} (:rr/type rr)) (= (peek %) (:rr/name rr)))) (river/records r 2)) data)))]
       rr)))
 
 (defspec nothing-private-for-the-foreign 80

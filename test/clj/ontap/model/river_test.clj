@@ -194,7 +194,7 @@
                (owners (:river (world/after r' (trusted 7) (aliased 7 2 "web") (addr 7 2 "10.0.0.1" 24))))))))
     (testing "join what the configuration declares"
       (let [declared (assoc zone :zone/records [{:rr/name "mail.vanya" :rr/type :a :rr/ttl 60 :rr/data ["203.0.113.5"]}]
-                            :zone/srv {"shop" {"_http._tcp" 80}})]
+                            :zone/srv {"shop" {"_http._tcp" (world/offer 80)}})]
         (doseq [name ["mail" "shop" "wpad"]]
           (is (= {} (owners (apply started declared (leased 6 name "10.0.0.66")))) name)
           (is (= {name 5} (owners (started declared (trusted 5) (aliased 5 2 name) (addr 5 2 "10.0.0.1" 24)))) name))))

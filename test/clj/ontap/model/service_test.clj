@@ -10,7 +10,8 @@
             [ontap.model.declaration :as declaration]
             [ontap.model.quantity :as quantity]
             [ontap.model.service :as service]
-            [ontap.model.spec :as spec]))
+            [ontap.model.spec :as spec]
+            [ontap.model.zone-world :refer [offer]]))
 
 (def ^:private least {:name "web" :port "eth0" :user "www" :exec ["httpd"]})
 
@@ -92,8 +93,14 @@
     {:requires ["db" "db"]}            #:service{:requires ["db"]}
     {:ready {:fd 3}}                   #:service{:ready {:fd 3}}
     {:ready :notify}                   #:service{:ready :notify}
-    {:srv {"_http._tcp" 80 "_DNS-x._udp" 53}} #:service{:srv {"_dns-x._udp" 53 "_http._tcp" 80}}
-    {:type "ipvtap" :srv {:_ssh._tcp 22}} #:service{:srv {"_ssh._tcp" 22}}
+    {:srv {"_http._tcp" 80 "_DNS-x._udp" 53}} #:service{:srv {"_dns-x._udp" (offer 53) "_http._tcp" (offer 80)}}
+    {:type "ipvtap" :srv {:_ssh._tcp 22}} #:service{:srv {"_ssh._tcp" (offer 22)}}
+    {:srv {"_http._tcp" {:port 80}}}   #:service{:srv {"_http._tcp" (offer 80)}}
+    {:srv {"_ipp._tcp" {:port 631 :txt ["rp=q" "Color" "TxtVers=1" "x==="] :subtypes ["_printer" "_x"] :instance "Anna's drücker."}}}
+    #:service{:srv {"_ipp._tcp" (offer 631 :srv/txt ["TxtVers=1" "rp=q" "Color" "x==="] :srv/subtypes ["_printer" "_x"]
+                                       :srv/instance "Anna's drücker.")}}
+    {:srv {"_x._tcp" {:port 1 :txt {"path" "/" :b "" "B 2" "ü=\n" "txtvers" "1"}}}}
+    #:service{:srv {"_x._tcp" (offer 1 :srv/txt ["txtvers=1" "b=" "B 2=ü=\n" "path=/"])}}
     {:restart {:policy :never}}        #:service{:restart {:policy :never :delay-ms 200 :max-delay-ms 30000 :limit 10 :window-ms 60000}}
     {:restart {:delay 40}}             #:service{:restart {:policy :always :delay-ms 40000 :max-delay-ms 40000 :limit 10 :window-ms 60000}}
     {:stop {:signal :sigint :timeout 0.5}} #:service{:stop {:signal "INT" :timeout-ms 500}}
@@ -149,7 +156,10 @@
                   :umask (gen/elements ["022" 0 "0777"])
                   :limits (gen/map (gen/fmap keyword (gen/elements quantity/limit-names)) gen-limit)
                   :requires (gen/vector gen-name 0 3) :ready (gen/elements [{:fd 3} :notify])
-                  :srv (gen/map (gen/elements ["_http._tcp" "_Dns._udp" "_a-1._tcp"]) (gen/choose 1 65535))
+                  :srv (gen/map (gen/elements ["_http._tcp" "_Dns._udp" "_a-1._tcp"])
+                                (gen/one-of [(gen/choose 1 65535)
+                                             (gen/hash-map :port (gen/choose 1 65535) :txt (gen/elements [[] ["a=b" "c"] {"a" "b" :txtvers "1"}])
+                                                           :subtypes (gen/elements [[] ["_a" "_b"]]) :instance (gen/elements ["x" "Ü. \\"]))]))
                   :restart (gen/hash-map :policy (gen/elements [:always :never :on-failure]) :delay gen-duration :limit (gen/choose 1 9)
                                          :window (gen/choose 1 99))
                   :stop (gen/hash-map :signal (gen/elements quantity/signals) :timeout gen-duration)

@@ -11,6 +11,11 @@
    :zone/soa {:refresh 600 :retry 120 :expire 86400 :minimum 10}
    :zone/records [] :zone/srv {} :zone/views []})
 
+(defn offer
+  "What is offered at `port`; more of it as `:srv/txt` and so on."
+  [port & {:as more}]
+  (merge {:srv/port port :srv/txt [] :srv/subtypes [] :srv/instance nil} more))
+
 (defn link
   "A link came, or changed: its name is eth0 when nothing else is said."
   [nsid index & {:as more}]

@@ -12,7 +12,10 @@
 (def ^:private long-text (apply str (repeat 200 "x")))
 
 (def ^:private declared
-  {:zone {:domain "vanya" :listen ["10.77.0.2:53"] :version "ontap"
+  {:services [{:name "arroyocc" :port "eth0" :user "root" :exec ["httpd"]
+               :srv {"_http._tcp" {:port 8080 :txt {"path" "/" "txtvers" "1"} :subtypes ["_wiki"] :instance "Anna's Wüki."}
+                     "_quic._udp" 443}}]
+   :zone {:domain "vanya" :listen ["10.77.0.2:53"] :version "ontap"
           :ns ["ns1" {:name "ns2" :addresses ["10.77.0.9" "fd77::9"]}]
           :records [["@" :mx 10 "mail"] ["mail" :a "10.77.0.25"] ["www" :cname "arroyocc"] ["far" :cname "example.org."]
                     ["*.wild" :txt "any"] ["deep.below" :txt "here"] ["_sip._udp" :srv 0 0 5060 "mail"]
@@ -53,6 +56,13 @@
    ["8 a transfer to a stranger"   ["dig" "+tcp" "vanya" "AXFR"]     [#"Transfer failed"]]
    ["8 a transfer by UDP"          ["kdig" "+notcp" "vanya" "IXFR=1"] [#"'(?:REFUSED|NOTIMPL?)'"]]
    ["15 the name of an address"    ["dig" "-x" "10.77.0.40"]         [#"40\.0\.77\.10\.in-addr\.arpa\.\s+60\s+IN\s+PTR\s+arroyocc\.vanya\."]]
+   ["16 browsing"                  ["dig" "_http._tcp.vanya" "PTR"]  [#"ANSWER: 1," #"_http\._tcp\.vanya\.\s+60\s+IN\s+PTR\s+Anna's\\032W\\195\\188ki\\\.\._http\._tcp\.vanya\."]]
+   ["16 a subtype"                 ["kdig" "_wiki._sub._http._tcp.vanya" "PTR"] [#"PTR\s+Anna\\?'s\\032W\\195\\188ki\\\.\._http\._tcp\.vanya\."]]
+   ["16 the instance"              ["dig" "ANNA's\\032w\\195\\188ki\\.._http._tcp.vanya" "SRV"] [#"SRV\s+0 0 8080 arroyocc\.vanya\." #"arroyocc\.vanya\.\s+60\s+IN\s+A\s+10\.77\.0\.40"]]
+   ["16 what it says"              ["kdig" "anna's\\032w\\195\\188ki\\046._http._tcp.vanya" "TXT"] [#"TXT\s+\"txtvers=1\" \"path=/\""]]
+   ["16 called as its host"        ["dig" "arroyocc._quic._udp.vanya" "TXT"] [#"TXT\s+\"\"\n"]]
+   ["16 what is offered"           ["dig" "_services._dns-sd._udp.vanya" "PTR"] [#"ANSWER: 2," #"PTR\s+_http\._tcp\.vanya\." #"PTR\s+_quic\._udp\.vanya\."]]
+   ["16 where to browse"           ["dig" "lb._dns-sd._udp.vanya" "PTR"] [#"PTR\s+vanya\."]]
    ["a validator"                  ["delv" "-i" "arroyocc.vanya" "A"] [#"arroyocc\.vanya\.\s+60\s+IN\s+A\s+10\.77\.0\.40"]]
    ["a validator, no such name"    ["delv" "-i" "none.vanya" "A"]    [#"ncache nxdomain"]]])
 

@@ -3,7 +3,8 @@
   "A zone of as many names as one likes, with addresses of all kinds, as the records of its three
   views; by a seed."
   (:require [clojure.string :as str]
-            [ontap.model.address :as address])
+            [ontap.model.address :as address]
+            [ontap.model.presented :as presented])
   (:import (java.util Random)))
 
 (set! *warn-on-reflection* true)
@@ -43,6 +44,13 @@
 (defn- name-sets [name ips]
   (or (seq (address-sets name ips 60)) [(rrset name :none 60 [])]))
 
+(defn our-way
+  "A name as the programs of BIND write it, with a backslash before some characters and others as they are, the way ours are
+  written."
+  [s]
+  (str/replace s #"\\(\d{3})|\\(.)|[^A-Za-z0-9_.*-]"
+               (fn [[all digits escaped]] (if digits all (presented/label (or escaped all))))))
+
 (defn reverse-name
   "The name of an address in in-addr.arpa or ip6.arpa (RFC 1035 section 3.5, RFC 3596 section 2.5)."
   [ip]
@@ -79,6 +87,16 @@
    (rrset "empty.vanya" :txt 60 [[""]])
    (rrset "www.vanya" :cname 60 ["h1.vanya"])
    (rrset "_http._tcp.h1.vanya" :srv 60 [[0 0 80 "h1.vanya"] [5 1000 65535 "h2.vanya"]])
+   ;; what a person browses: instances have any bytes, a dot among them
+   (rrset "_http._tcp.vanya" :ptr 60 ["Anna\\039s\\032w\\195\\188ki\\046\\058\\032\\0402\\041._http._tcp.vanya" "h1._http._tcp.vanya"])
+   (rrset "_printer._sub._http._tcp.vanya" :ptr 60 ["Anna\\039s\\032w\\195\\188ki\\046\\058\\032\\0402\\041._http._tcp.vanya"])
+   (rrset "anna\\039s\\032w\\195\\188ki\\046\\058\\032\\0402\\041._http._tcp.vanya" :srv 60 [[0 0 80 "h1.vanya"]])
+   (rrset "anna\\039s\\032w\\195\\188ki\\046\\058\\032\\0402\\041._http._tcp.vanya" :txt 60 [["txtvers=1" "path=/"]])
+   (rrset "h1._http._tcp.vanya" :srv 60 [[0 0 81 "h1.vanya"]])
+   (rrset "h1._http._tcp.vanya" :txt 60 [[""]])
+   (rrset "\\092\\034\\064\\000._x._udp.vanya" :txt 60 [["any bytes"]])
+   (rrset "_services._dns-sd._udp.vanya" :ptr 60 ["_http._tcp.vanya"])
+   (rrset "b._dns-sd._udp.vanya" :ptr 60 ["vanya"])
    (rrset "deep.down.below.vanya" :a 60 ["198.51.100.26"])
    (rrset "*.wild.vanya" :a 60 ["198.51.100.27"])
    (rrset "*.wild.vanya" :txt 60 [["any"]])

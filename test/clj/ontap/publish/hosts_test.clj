@@ -30,6 +30,11 @@
     [(rrset "a.vanya" :a "10.0.0.1") (rrset "b.vanya" :a "10.0.0.1") (rrset "1.0.0.10.in-addr.arpa" :ptr "b.vanya")]
     ["10.0.0.1\tb.vanya a.vanya b a"]
 
+    ;; a PTR elsewhere says nothing of addresses: RFC 6763 has some
+    [(rrset "a.vanya" :a "10.0.0.1") (rrset "vanya" :a "10.0.0.1") (rrset "b._dns-sd._udp.vanya" :ptr "vanya")
+     (rrset "_http._tcp.vanya" :ptr "A\\032b._http._tcp.vanya") (rrset "a\\032b._http._tcp.vanya" :srv [0 0 80 "a.vanya"])]
+    ["10.0.0.1\ta.vanya vanya a"]
+
     ;; aliases, of aliases too, after the names; a circle and one that leads elsewhere are nowhere
     [(rrset "web.vanya" :a "10.0.0.1") (rrset "al.vanya" :cname "bl.vanya") (rrset "bl.vanya" :cname "web.vanya")
      (rrset "c.vanya" :cname "d.vanya") (rrset "d.vanya" :cname "c.vanya") (rrset "e.vanya" :cname "example.org")]

@@ -25,11 +25,17 @@
 (def ^:private tinydns-address "10.77.0.53")
 (def ^:private our-address "10.77.0.54")
 
+(def ^:private wiki "Anna's wüki.: (2)" "anna\\039s\\032w\\195\\188ki\\046\\058\\032\\0402\\041")
+
 (def ^:private around
   "What else to ask: each type, and names near those that are there."
   [["vanya" "SOA"] ["vanya" "NS"] ["vanya" "MX"] ["vanya" "TXT"] ["vanya" "A"] ["umlaut.vanya" "TXT"] ["empty.vanya" "TXT"]
    ["www.vanya" "CNAME"] ["www.vanya" "A"] ["_http._tcp.h1.vanya" "SRV"] ["_tcp.h1.vanya" "SRV"] ["wan.vanya" "A"] ["lan.vanya" "A"]
    ["down.below.vanya" "A"] ["below.vanya" "TXT"] ["up.deep.down.below.vanya" "A"]
+   ["_http._tcp.vanya" "PTR"] ["_printer._sub._http._tcp.vanya" "PTR"] ["_sub._http._tcp.vanya" "PTR"] ["_services._dns-sd._udp.vanya" "PTR"]
+   [(str wiki "._http._tcp.vanya") "SRV"] [(str wiki "._http._tcp.vanya") "TXT"] [(str wiki "._http._tcp.vanya") "A"]
+   ["h1._http._tcp.vanya" "TXT"] ["b._dns-sd._udp.vanya" "PTR"]
+   ["\\092\\034\\064\\000._x._udp.vanya" "TXT"] ["\\000._x._udp.vanya" "TXT"] ["_udp.vanya" "A"]
    ["nobody.vanya" "A"] ["nobody.lan.vanya" "AAAA"] ["h1.nobody.vanya" "TXT"] ["a.wild.vanya" "A"] ["b.a.wild.vanya" "TXT"]
    ["wild.vanya" "A"] ["real.wild.vanya" "A"] ["c.wild.vanya" "MX"]])
 
@@ -51,7 +57,7 @@
 
 ;; --- what the records say, by the RFCs
 
-(defn- presented
+(defn- as-dig
   "The data of a record as dig writes them."
   [type d]
   (let [absolute #(str % ".")
@@ -76,7 +82,7 @@
    :apexes (into {} (keep #(when (= :soa (:rr/type %)) [(:rr/name %) %])) records)})
 
 (defn- rrs [owner {:rr/keys [type ttl data]}]
-  (into #{} (map #(vector owner ttl (str/upper-case (name type)) (presented type %))) data))
+  (into #{} (map #(vector owner ttl (str/upper-case (name type)) (as-dig type %))) data))
 
 (defn- by-rfc
   "The answer to [name type] (RFC 1034 section 4.3.2, RFC 4592): {:rcode :answer #{} :authority #{}}, nil out of all zones."
@@ -90,6 +96,17 @@
       {:rcode     (if there? "NOERROR" "NXDOMAIN")
        :answer    (if found (rrs name found) #{})
        :authority (if found #{} (rrs (:rr/name apex) negative))})))
+
+(defn- in-our-way
+  "The replies of `server/ask`, names in them as ours are written."
+  [replies]
+  (let [record (fn [[name ttl type data]]
+                 [(generated/our-way name) ttl type (case type
+                                            "PTR" (generated/our-way data)
+                                            "SRV" (str/replace data #"\S+$" generated/our-way)
+                                            data)])]
+    (into {} (for [[[name type] reply] replies]
+               [[(generated/our-way name) type] (-> reply (update :answer #(mapv record %)) (update :authority #(mapv record %)))]))))
 
 (defn- comparable
   "Of an answer, what is the same of both: the one of ours follows aliases, that of tinydns does not, has no TTL of its own
@@ -137,7 +154,7 @@
                 :let [known   (knowledge (get-in facts [:views view]))
                       ;; out of all zones tinydns says nothing
                       asked   (filterv #(by-rfc known %) (take-nth part all))
-                      ask     (fn [server] (netns/in ns #(server/ask server client asked)))
+                      ask     (fn [server] (in-our-way (netns/in ns #(server/ask server client asked))))
                       tinydns (ask tinydns-address), ours (ask our-address)
                       both    (for [q asked
                                     :let [a (comparable q (tinydns q)), b (comparable q (ours q)), c (comparable q (by-rfc known q))]

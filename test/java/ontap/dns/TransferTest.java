@@ -67,6 +67,26 @@ class TransferTest {
         return client;
     }
 
+    @Test
+    void namesThatPeopleReadKeepTheirCapitals() throws IOException {
+        published.change(Published.PRIVATE, List.of(Published.a("old.vanya", "10.0.0.8")), List.of());
+        final String owner = "anna\\039s\\032wiki._http._tcp.vanya";
+        published.change(Published.PRIVATE,
+                List.of(RrSet.of(owner, Type.SRV, 60, Long.MAX_VALUE, List.of("0 0 80 www.vanya")),
+                        RrSet.of("_http._tcp.vanya", Type.PTR, 60, Long.MAX_VALUE,
+                                List.of("Anna\\039s\\032wiki._http._tcp.vanya", "a._http._tcp.vanya"))), List.of());
+        final Message query = ixfrQuery(published.serial() - 1);
+        final List<String> names = new ArrayList<>();
+        for (final Message message : messages(query, Published.LAN_ASKER)) {
+            for (final Record record : message.getSection(Section.ANSWER)) {
+                if (record.getType() == Type.PTR) {
+                    names.add(record.rdataToString());
+                }
+            }
+        }
+        assertEquals(List.of("a._http._tcp.vanya.", "Anna's\\032wiki._http._tcp.vanya."), names);
+    }
+
     private List<Message> messages(final Message query, final Endpoint asker) throws IOException {
         return messages(query.toWire(), asker);
     }
