@@ -93,7 +93,9 @@
 (defn status
   "Prints the services of the running `ontap up`: a table of all, the facts of those named."
   [{:keys [arguments options env]}]
-  (let [rows (client/ask (layout env) {:command :status :names (vec arguments)})]
+  (let [rows   (client/ask (layout env) {:command :status :names (vec arguments)})
+        others (group-by :host/label ((requiring-resolve 'ontap.ops.names/renamed) env))
+        rows   (mapv #(if-let [mdns (get others (:name %))] (assoc % :mdns mdns) %) rows)]
     (cond
       (= "edn" (:format options)) (prn rows)
       (empty? rows)               (println "no services")

@@ -13,7 +13,7 @@
 
 (def ^:private of-the-zone
   "Options that say what stands in :zone of a FILE."
-  [:domain :listen :all-namespaces :name-from :user])
+  [:domain :listen :mdns :all-namespaces :name-from :user])
 
 (defn- from-file [file]
   (let [{:keys [zone mistakes]} (declared/read-any file)]
@@ -53,9 +53,9 @@
                        zone {:format (keyword (:format options)) :dialect (keyword (or dialect "stock")) :view (some-> (:view options) keyword) :env env}))
                0)
       :else  (let [zone (declared-zone options (first arguments))]
-               (when-not (or (seq (:zone/listen zone)) (seq (:zone/publish zone))
+               (when-not (or (seq (:zone/listen zone)) (:zone/mdns zone) (seq (:zone/publish zone))
                                ((requiring-resolve 'ontap.ops.zone-start/given-sockets?) env))
-                 (throw (usage-error "nobody would see the names: say --listen ADDRESS:PORT, --tinydns FILE, or --once")))
+                 (throw (usage-error "nobody would see the names: say --listen ADDRESS:PORT, --mdns LINK, --tinydns FILE, or --once")))
                ((requiring-resolve 'ontap.ops.zone-start/become!)
                 {:zone zone :words words :env env
                  :ready {:fd ready-fd :pid-file pid-file :life life-fd}})))))

@@ -9,6 +9,8 @@
     :explain/first     nsid of those who asked for its label first; only when it is called otherwise
     :explain/addresses [{:addr/ip :addr/kind, :explain/verdict (`ontap.model.published/verdict`),
                          :explain/shown [[owner [view]]]: which names tell of it, and to whom}]
+    :explain/mdns      [{:mdns/link name :host/name label :host/state state :host/by ip-or-nil}]: what :name/label is on the
+                       links of multicast DNS that have it (`ontap.model.mdns/hosts`); absent where there are none
   or about the configuration: {:explain/configured [[owner type [view]]]}; or the only one: {:explain/unknown text}."
   (:require [clojure.string :as str]
             [ontap.model.inventory :as inventory]
@@ -74,24 +76,43 @@
                    :when (and (not= :none type) (contains? (set (map #(str l % domain) ["." ".wan." ".lan."])) owner))]
                [owner type (vec (sort (map ffirst ks)))]))))
 
+(defn- on-links
+  "What the name `label` is on each link of multicast DNS, by the name of the link."
+  [mdns label]
+  (vec (for [[link hosts] (sort-by key mdns)
+             :let [host (get hosts label)]
+             :when host]
+         (assoc (select-keys host [:host/name :host/state :host/by]) :mdns/link link))))
+
+(defn- with-links [{:name/keys [label] :as row} mdns]
+  (let [there (when label (on-links mdns label))]
+    (cond-> row (seq there) (assoc :explain/mdns there))))
+
+(defn- called-there
+  "The labels of which a link of multicast DNS has made `l`."
+  [mdns l]
+  (for [hosts (vals mdns), [label {:host/keys [name]}] hosts :when (= l name)] label))
+
 (defn rows
   "The rows about `text`: a name, with or without its domain, an alias, or the name of a link. `river`: of
-  `ontap.model.river`."
-  [{:keys [zone inventory asked given] :as river} text]
-  (let [l       (meant zone text)
-        mended  (:label/text (label/of text {}))
-        named   (into #{} (mapcat (fn [[name h]] (when (some #{name} [l mended]) (map #(vector (:ns/id h) (:link/index %)) (:name/links h)))))
-                      (mapcat val given))
-        about?  (fn [[at {:link/keys [name alias]}]]
-                  (let [asks (get asked at)]
-                    (or (named at)
-                        (some #{(:label/text asks)} [l mended])
-                        (some #{text} [(:label/of asks) name alias (get-in inventory [:inv/leases at])]))))
-        links   (sort-by (fn [[nsid index]] [(or nsid -1) index]) (map key (filter about? (:inv/links inventory))))
-        extra   (configured river (:zone/domain zone) l)
-        all     (cond-> (mapv #(about-link river %) links)
-                  (seq extra) (conj {:explain/configured extra}))]
-    (if (empty? all) [{:explain/unknown text}] all)))
+  `ontap.model.river`. `:mdns`, where it is spoken: name of a link -> what `ontap.model.mdns/hosts` gives."
+  ([river text] (rows river text nil))
+  ([{:keys [zone inventory asked given] :as river} text {:keys [mdns]}]
+   (let [l       (meant zone text)
+         mended  (:label/text (label/of text {}))
+         names   (into (hash-set l mended) (called-there mdns l))
+         named   (into #{} (mapcat (fn [[name h]] (when (names name) (map #(vector (:ns/id h) (:link/index %)) (:name/links h)))))
+                       (mapcat val given))
+         about?  (fn [[at {:link/keys [name alias]}]]
+                   (let [asks (get asked at)]
+                     (or (named at)
+                         (some #{(:label/text asks)} [l mended])
+                         (some #{text} [(:label/of asks) name alias (get-in inventory [:inv/leases at])]))))
+         links   (sort-by (fn [[nsid index]] [(or nsid -1) index]) (map key (filter about? (:inv/links inventory))))
+         extra   (configured river (:zone/domain zone) l)
+         all     (cond-> (mapv #(with-links (about-link river %) mdns) links)
+                   (seq extra) (conj {:explain/configured extra}))]
+     (if (empty? all) [{:explain/unknown text}] all))))
 
 ;; --- in words
 
@@ -131,15 +152,31 @@
           :else (str who " is called " label ", after its " (remark/source from)
                      (when mended? (str " " (mistake/shown of) ", which is no name as it stands")) "."))))
 
+(defn- mdns-line
+  "What the name `label` is on one link."
+  [label {:mdns/keys [link] :host/keys [name state by]}]
+  (let [wanted (str label ".local"), chosen (str name ".local")]
+    (str (if (= label name) wanted (str wanted " is " chosen))
+         (cond (= label name) (case state
+                                :probing     (str " is being probed for on " link)
+                                :announcing  (str " is being announced on " link)
+                                :established (str " is ours on " link))
+               by             (str " on " link ": " by " has " wanted)
+               :else          (str " on " link ": another host has had " wanted))
+         (when (and (not= label name) (= :probing state)) (str "; " chosen " is being probed for"))
+         ".")))
+
 (defn lines
-  "The rows for a person: sentences, one on each line."
+  "The rows for a person: sentences, one on each line. What a name is on links is told once, with the last link that has it."
   [rows]
-  (vec (mapcat (fn [{:explain/keys [unknown configured addresses] :as row}]
+  (vec (mapcat (fn [[{:explain/keys [unknown configured addresses mdns] :name/keys [label] :as row} later]]
                  (cond unknown    [(str "Nothing is known of " (mistake/printable unknown) ": no link has this name or alias in a namespace that has an nsid.")]
                        configured (for [[owner type views] configured]
                                     (str owner " has " (str/upper-case (name type)) " for " (to-whom views) ", by the configuration."))
-                       :else      (cons (name-line row)
-                                        (if (empty? addresses)
-                                          [(str (or (:link/name row) "The link") " has no address.")]
-                                          (map address-line addresses)))))
-               rows)))
+                       :else      (concat [(name-line row)]
+                                          (if (empty? addresses)
+                                            [(str (or (:link/name row) "The link") " has no address.")]
+                                            (map address-line addresses))
+                                          (when-not (some #(= label (:name/label %)) later)
+                                            (map #(mdns-line label %) mdns)))))
+               (map vector rows (rest (iterate rest rows))))))

@@ -289,9 +289,9 @@
   (mapv val (sort-by key (into {} (mapcat val) (:given river)))))
 
 (defn explain
-  "Why `name` has which addresses: rows of `ontap.model.explain`."
-  [river name]
-  (explain/rows river name))
+  "Why `name` has which addresses: rows of `ontap.model.explain`. `more`: {:mdns link -> hosts}, what multicast DNS says."
+  ([river name] (explain river name {}))
+  ([river name more] (explain/rows river name more)))
 
 (defn askers
   "Prefix -> view pairs; everybody else is foreign."

@@ -7,11 +7,11 @@
             [ontap.model.network :as network]
             [ontap.model.spec :as spec]
             [ontap.model.zone-file :as zone-file]
+            [ontap.model.zone-mdns :as zone-mdns]
             [ontap.model.zone-name :as zone-name]
             [ontap.model.zone-peer :as zone-peer]
             [ontap.model.zone-place :as zone-place]
-            [ontap.model.zone-record :as zone-record]
-            [ontap.model.zone-srv :as zone-srv]))
+            [ontap.model.zone-record :as zone-record]))
 
 (defn- sorted-and-distinct? [v] (= v (sort (distinct v))))
 
@@ -102,13 +102,23 @@
 (s/def :zone/all-namespaces? boolean?)
 (s/def :zone/user (s/nilable ::spec/text))
 (s/def :zone/contact ::name)
-(s/def :zone/srv (s/map-of network/label? (s/and seq (s/map-of zone-srv/offer? ::port))))
+(s/def :zone/srv (s/map-of network/label? (s/and seq :service/srv)))
+
+(s/def :mdns/links (s/coll-of network/interface-name? :kind vector? :distinct true))
+(s/def ::mdns-port
+  (s/and map? #(= #{:port/name :port/type :port/ipv4} (set (keys %)))
+         #(network/interface-name? (:port/name %)) #((set zone-mdns/types) (:port/type %))
+         #(s/valid? :service/ipv4 (:port/ipv4 %))))
+(s/def :mdns/ports (s/and (s/coll-of ::mdns-port :kind vector?) #(or (empty? %) (apply distinct? (map :port/name %)))))
+(s/def :zone/mdns
+  (s/nilable (s/and (s/keys :req [:mdns/links :mdns/ports]) #(= 2 (count %))
+                    #(or (seq (:mdns/links %)) (seq (:mdns/ports %))))))
 (s/def :zone/chaos (s/nilable ::string))
 
 (s/def ::zone
-  (s/and (s/keys :req [:zone/domain :zone/ttl :zone/name-from :zone/all-namespaces? :zone/listen :zone/user :zone/ns :zone/contact
+  (s/and (s/keys :req [:zone/domain :zone/ttl :zone/name-from :zone/all-namespaces? :zone/listen :zone/mdns :zone/user :zone/ns :zone/contact
                        :zone/soa :zone/records :zone/srv :zone/views :zone/keys :zone/transfer :zone/notify :zone/publish :zone/chaos])
-         #(= 17 (count %))
+         #(= 18 (count %))
          (fn [{:zone/keys [domain records keys transfer notify]}]
            (and (s/valid? ::tsig-keys keys)
                 (every? #(zone-name/inside? domain (:rr/name %)) records)

@@ -8,6 +8,7 @@
             [ontap.model.service :as service]
             [ontap.model.shape :as shape]
             [ontap.model.zone-file :as zone-file]
+            [ontap.model.zone-mdns :as zone-mdns]
             [ontap.model.zone-name :as zone-name]
             [ontap.model.zone-peer :as zone-peer]
             [ontap.model.zone-place :as zone-place]
@@ -89,6 +90,7 @@
   "The keys of a zone. Defaults that the domain decides (:ns :contact) are nil here and filled in by `check`."
   [{:key :domain :expected zone-name/domain-words :read zone-name/domain :required? true}
    {:key :listen :expected zone-place/listen-words :read zone-place/listen :default []}
+   {:key :mdns :expected zone-mdns/expected :read zone-mdns/mdns :default nil}
    {:key :ttl :expected "a duration" :read (zone-record/seconds zone-record/longest-ttl) :default 60}
    {:key :name-from :expected ":alias or :link" :read (shape/choice [:alias :link]) :default :alias}
    {:key :all-namespaces :expected "true or false" :read shape/flag :default false}
@@ -119,6 +121,7 @@
    :zone/name-from (:name-from v)
    :zone/all-namespaces? (:all-namespaces v)
    :zone/listen (:listen v)
+   :zone/mdns (:mdns v)
    :zone/user (:user v)
    :zone/ns (or (:ns v) [{:ns/host (str "ns." domain) :ns/addresses :own}])
    :zone/contact (or (:contact v) (str "hostmaster." domain))
@@ -165,13 +168,14 @@
 (def ^:private words-of-options
   "Key of the options -> the word a person typed."
   (into {} (map (fn [k] [k (str "--" (name k))]))
-        [:domain :listen :ttl :name-from :all-namespaces :user :tinydns :dialect :command]))
+        [:domain :listen :mdns :ttl :name-from :all-namespaces :user :tinydns :dialect :command]))
 
 (defn- form-of
   "The :zone that means the same as `options`."
-  [{:keys [listen ttl name-from tinydns dialect command] :as options}]
+  [{:keys [listen mdns ttl name-from tinydns dialect command] :as options}]
   (cond-> (select-keys options [:domain :user])
     listen (assoc :listen (if (string? listen) [listen] listen))
+    mdns (assoc :mdns {:links (if (string? mdns) [mdns] mdns)})
     ttl (assoc :ttl (or (when (string? ttl) (parse-long ttl)) ttl))
     name-from (assoc :name-from (keyword name-from))
     (:all-namespaces options) (assoc :all-namespaces true)
@@ -189,8 +193,8 @@
    (str "--" (name k))))
 
 (defn of-options
-  "The zone that the words of a command line mean: `options` {:domain text :listen [text] :all-namespaces true :name-from
-  :ttl :user :tinydns path :dialect :command}, all but :domain optional, as texts. {:value zone} or {:mistakes [text …]}, a
+  "The zone that the words of a command line mean: `options` {:domain text :listen [text] :mdns [text] :all-namespaces true
+  :name-from :ttl :user :tinydns path :dialect :command}, all but :domain optional, as texts. {:value zone} or {:mistakes [text …]}, a
   sentence each that begins with the option. A :dialect alone is nobody's, and not looked at; :tinydns is an absolute path."
   [options env]
   (let [{:keys [mistakes] :as a} (check (form-of options) {:path [] :env env})]

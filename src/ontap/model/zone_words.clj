@@ -2,7 +2,9 @@
 (ns ontap.model.zone-words
   "A checked zone in words, for `ontap check`, and without what is nobody else's business. Pure."
   (:require [clojure.string :as str]
-            [ontap.model.mistake :as mistake]))
+            [ontap.model.mistake :as mistake]
+            [ontap.model.offer :as offer]
+            [ontap.model.zone-mdns :as zone-mdns]))
 
 (set! *warn-on-reflection* true)
 
@@ -40,23 +42,32 @@
                                           prefix prefix
                                           :else (str "whoever has the key " key))))
 
+;; TXT is shown as it is written, each in quotes
+(defn- offer-lines [{:zone/keys [domain] :as zone} n]
+  (for [{:service/keys [type port txt subtypes instance]} (offer/of zone n)]
+    (str type "." n "." domain " SRV 0 0 " port " " n "." domain
+         (when (not= n instance) (str ", as " (mistake/shown instance)))
+         (when (seq subtypes) (str ", of " (and-words subtypes)))
+         (when (seq txt) (str ", TXT " (str/join " " (map mistake/shown txt)))))))
+
 (defn words
   "What is told of `zone` in lines of text: its name, then one thing a line. Secrets are not told."
-  [{:zone/keys [domain ttl name-from all-namespaces? listen user ns contact soa records srv views transfer notify publish chaos]
-    tsig :zone/keys}]
+  [{:zone/keys [domain ttl name-from all-namespaces? listen mdns user ns contact soa records srv views transfer notify publish chaos]
+    tsig :zone/keys :as zone}]
   (let [line #(str "  " %)]
     (-> [(str "zone " domain ":")
-         (line (if (seq listen)
-                 (str "answers on " (and-words (map (fn [{:listen/keys [ip port]}] (place ip port)) listen)))
-                 "answers nobody: there is no :listen"))
+         (line (cond (seq listen) (str "answers on " (and-words (map (fn [{:listen/keys [ip port]}] (place ip port)) listen)))
+                     mdns         "answers multicast DNS only: there is no :listen"
+                     :else        "answers nobody: there is no :listen"))]
+        (into (map line) (zone-mdns/words mdns))
+        (conj
          (line (str "as " (if user (str "user " user) "a user of its own") ", TTL " ttl " s"))
          (line (str "named by the " (if (= :alias name-from) "alias" "name") " of each link, in "
                     (if all-namespaces? "all network namespaces" "the network namespaces that have links of this machine's ports")))
          (line (str (if (next ns) "name servers " "name server ") (and-words (map server-words ns)) "; contact " contact))
-         (line (str "SOA refresh " (:refresh soa) " s, retry " (:retry soa) " s, expire " (:expire soa) " s, minimum " (:minimum soa) " s"))]
+         (line (str "SOA refresh " (:refresh soa) " s, retry " (:retry soa) " s, expire " (:expire soa) " s, minimum " (:minimum soa) " s")))
         (into (mapcat #(record-lines % ttl)) records)
-        (into (for [[n offers] (sort srv), [offer port] (sort offers)]
-                (line (str offer "." n "." domain " SRV 0 0 " port " " n "." domain))))
+        (into (comp (mapcat #(offer-lines zone %)) (map line)) (sort (keys srv)))
         (into (map (fn [{:view/keys [prefix like]}] (line (str prefix " is told " (view-words like))))) views)
         (into (for [[n {:key/keys [algorithm file]}] (sort tsig)]
                 (line (str "key " n ", " (name algorithm) (when file (str ", from " (mistake/shown file)))))))

@@ -27,6 +27,14 @@
   [env name]
   (request env {:command :explain :name name}))
 
+(defn renamed
+  "Which names are others by multicast DNS: rows of :host/label, :mdns/link, :host/name and :host/by
+  (see `ontap.ops.zone-answers`). Empty when no zone runs, or it is not ours to ask. Blocks."
+  [env]
+  (try (request env {:command :renamed})
+       (catch clojure.lang.ExceptionInfo e
+         (if (= :exit (:kind (ex-data e))) [] (throw e)))))
+
 (defn explained
   "The rows of `explain` in words: lines."
   [rows]

@@ -33,6 +33,13 @@
 (defn- waits-note [{:keys [state dhcp]}]
   (when (= :addressing state) (some->> (waits-text dhcp) (str "IPv4: "))))
 
+(defn- elsewhere-text
+  "How the name of a row is called by multicast DNS, when it is not its own; or nil."
+  [{:keys [name mdns]}]
+  (when (seq mdns)
+    (str/join "; " (for [{:mdns/keys [link] other :host/name by :host/by} mdns]
+                     (str name ".local is " other ".local on " link ": " (or by "somebody") " has " name ".local")))))
+
 (def columns
   "[heading key-or-fn] of the table."
   [["NAME"      :name]
@@ -42,7 +49,7 @@
    ["USER"      #(or (:user %) "-")]
    ["LINK"      #(or (:link %) (:type %))]
    ["ADDRESSES" #(if (seq (:addresses %)) (str/join " " (:addresses %)) "-")]
-   ["NOTE"      #(or (:reason %) (event-text (:dhcp %) news-ms) (waits-note %) "")]])
+   ["NOTE"      #(or (:reason %) (event-text (:dhcp %) news-ms) (waits-note %) (elsewhere-text %) "")]])
 
 (defn- pad [s width] (str s (apply str (repeat (- width (count s)) " "))))
 
@@ -57,7 +64,8 @@
     (mapv (fn [line] (str/trimr (str/join "  " (map pad line widths)))) cells)))
 
 (defn table
-  "Lines of text for `rows`, as `ontap.ops.answers/status` gives them."
+  "Lines of text for `rows`, as `ontap.ops.answers/status` gives them; with :mdns, rows of
+  `ontap.ops.names/renamed` about the service, where it has any."
   [rows]
   (lines columns rows))
 
@@ -77,7 +85,7 @@
 (defn details
   "Lines of text about one row: a fact a line."
   [{:keys [name state since-ms pid user link port type addresses reason restarts log
-           adopted? ready requires dhcp]}]
+           adopted? ready requires dhcp] :as row}]
   (let [fact (fn [k v] (when v (str "  " (pad k 11) v)))]
     (into [(str name ": " (clojure.core/name state) " for " (duration-text since-ms)
                 (when reason (str " (" reason ")")))]
@@ -88,6 +96,7 @@
            (fact "addresses" (if (seq addresses) (str/join " " addresses) "none"))
            (fact "ipv4" (ipv4-text dhcp))
            (fact "" (event-text dhcp nil))
+           (fact "mdns" (elsewhere-text row))
            (fact "requires" (when (seq requires) (str/join ", " requires)))
            (fact "ready" (when ready (if (= :notify ready) "by sd_notify" (str "by a newline on descriptor " (:fd ready)))))
            (fact "restarts" (str restarts))

@@ -16,6 +16,7 @@
             [ontap.ops.provider :as provider]
             [ontap.ops.secret :as secret]
             [ontap.ops.zone-child :as zone-child]
+            [ontap.ops.zone-link :as zone-link]
             [ontap.run.adopt :as adopt]
             [ontap.run.cgroup :as cgroup]
             [ontap.run.parts :as parts]
@@ -88,13 +89,15 @@
                 (when (some-> (.name e) (str/starts-with? "port.")) (supervisor/ports-changed! sup)))))))
 
 (defn- told!
-  "What the service `name` hears of its IPv4 address; the rest is for `status` to show."
+  "What the service `name` hears of its IPv4 address; the rest is for `status` to show. A link of the zone has neither
+  a workload nor a declaration here."
   [{:keys [nameservers] :as sup} name kind {:keys [says] :as data}]
-  (case kind
-    :terms   (nameservers/terms! nameservers name data)
-    :refused (when (= :static (-> (parts/service sup name) :service :service/ipv4 :method))
-               (parts/tell! sup name :address-refused {:reason says :noted? true}))
-    nil))
+  (when-not (zone-link/key? name)
+    (case kind
+      :terms   (nameservers/terms! nameservers name data)
+      :refused (when (= :static (-> (parts/service sup name) :service :service/ipv4 :method))
+                 (parts/tell! sup name :address-refused {:reason says :noted? true}))
+      nil)))
 
 (defn- begin-ipv4! [sup key {:service/keys [name] :as service} {:attachment/keys [nsid index] :as attachment} pid]
   (nameservers/at! (:nameservers sup) name nsid index)
@@ -154,7 +157,7 @@
                        :ipv4 (ipv4/engine {:loop loop :env env :note note/line!
                                            :submit (partial work/submit! (:crew sup))
                                            :told #(told! @self %1 %2 %3)})
-                       :zone (zone-child/child {:loop loop :env env :file file :note note/line!
+                       :zone (zone-child/child {:loop loop :env env :file file :note note/line! :engine #(:ipv4 @self)
                                                 :submit (partial work/submit! (:crew sup))}))
             {:keys [records unreadable]} (record/read-all paths boot-id)]
         (vreset! self sup)

@@ -15,11 +15,12 @@
             [ontap.ops.process :as process]
             [ontap.ops.zone-answers :as answers]
             [ontap.ops.zone-files :as files]
+            [ontap.ops.zone-mdns :as mdns]
             [ontap.ops.zone-memory :as memory]
             [ontap.publish.dns-server :as dns]
             [ontap.run.work :as work])
   (:import (ontap.rtnl Rtnl RtnlMonitor)
-           (ontap.sys Clock EventLoop EventLoop$Handler Fd Inotify)))
+           (ontap.sys Clock ClockChange EventLoop EventLoop$Handler Fd Inotify)))
 
 (set! *warn-on-reflection* true)
 
@@ -34,19 +35,23 @@
 
 ;; --- the river
 
+(defn- other! [{:keys [state watchers]}]
+  (vswap! state update :version inc)
+  (doseq [tell (vals @watchers)] (tell)))
+
 (defn- flow!
   "Gives `events` to the river and its changes to all publishers."
-  [{:keys [state dns files memory watchers] :as zone} events]
+  [{:keys [state dns files memory mdns] :as zone} events]
   (when (seq events)
     (let [before (:river @state)
           {:keys [river changes askers notes serial]} (river/step before events (times))]
       (vswap! state merge {:river river} (when askers {:askers askers}))
       (when (or (seq changes) askers)
         (dns/publish! dns changes askers)
-        (vswap! state update :version inc)
         (memory/grown! memory serial)
         (files/changed! files state (:zone/domain (:zone zone)))
-        (doseq [tell (vals @watchers)] (tell)))
+        (other! zone))
+      (some-> @mdns mdns/flowed!)
       (when-not (identical? (:claims river) (:claims before))
         (memory/changed! memory))
       (doseq [{:keys [level name text]} notes]
@@ -98,15 +103,26 @@
 
 (defn- end! [{:keys [^EventLoop loop]}] (.stop loop))
 
+(defn- speak!
+  "Speaks multicast DNS, where the configuration says so."
+  [{:keys [state memory loop] :as it} {:keys [zone places]} saved changes]
+  (when-let [mdns (mdns/speak! {:loop loop :zone zone :places places :saved (:saved/mdns saved)
+                                :river #(:river @state)
+                                :note #(note/line! %1 nil %2)
+                                :changed! (fn [] (memory/changed! memory) (other! it))})]
+    (vreset! (:mdns it) mdns)
+    (process/on-resume! loop changes #(mdns/again! mdns))))
+
 (defn serve!
   "Serves `zone` with what is given (see `ontap.ops.zone-start/handed`) until SIGTERM or SIGINT;
   `ready` (fn []) is called once it does. Blocks; the exit status."
-  [{:keys [zone fds sockets state-dir known user]} env ready]
+  [{:keys [zone fds sockets state-dir known user] :as handed} env ready]
   (with-open [monitor (RtnlMonitor/adopt (:monitor fds))
               rtnl    (Rtnl/open)
               signals (process/signals)
               inotify (Inotify.)
               mounts  (namespaces/open-mountinfo)
+              ^ClockChange sleeps (process/clock-change)
               loop    (process/event-loop env)]
     (let [crew   (work/crew loop crew-size)
           submit (partial work/submit! crew)
@@ -118,8 +134,9 @@
                   :census (census/census {:monitor monitor :rtnl rtnl :all? (:zone/all-namespaces? zone) :known known})
                   :files (files/publisher {:loop loop :zone zone :submit submit})
                   :searching? (volatile! false) :due (volatile! nil) :orphan? (volatile! false)
-                  :watchers (volatile! {}) :since-ms (System/currentTimeMillis) :user user}
-          memory-of #(river/saved (:river @state))]
+                  :watchers (volatile! {}) :mdns (volatile! nil) :since-ms (System/currentTimeMillis) :user user}
+          memory-of #(cond-> (river/saved (:river @state))
+                       @(:mdns it) (assoc :saved/mdns (mdns/saved @(:mdns it))))]
       (memory/remembers! memory memory-of)
       (flow! it (census/start (:census it)))
       (dns/start! dns)
@@ -127,6 +144,7 @@
       (process/on-kernel! loop monitor #(hear! it (census/receive! (:census it))))
       (watch-mounts! it mounts)
       (some->> (:life fds) (watch-life! it))
+      (speak! it handed saved sleeps)
       (process/on-signals! loop signals
                            #(note/line! :info nil "a zone reads its configuration when it starts: stop it and start it again")
                            #(end! it))
@@ -140,6 +158,7 @@
                                    (when user (str " as " user))))
         (.run loop)
         (end-control!)
+        (some-> @(:mdns it) mdns/stop!)
         (dns/close! dns)
         (files/close! (:files it))
         (memory/save-now! memory)

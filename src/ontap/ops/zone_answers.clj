@@ -5,6 +5,7 @@
   (:require [clojure.string :as str]
             [ontap.model.river :as river]
             [ontap.model.view :as view]
+            [ontap.ops.zone-mdns :as mdns]
             [ontap.publish.dns-server :as dns]))
 
 (set! *warn-on-reflection* true)
@@ -35,6 +36,15 @@
   (let [{:keys [inventory] :as river} (:river @state)]
     (mapv #(row inventory %) (river/names river))))
 
+(defn- renamed
+  "What is called otherwise by multicast DNS than by the zone, as others on a link have its name:
+  rows of :host/label, :mdns/link, :host/name and :host/by."
+  [{:keys [mdns]}]
+  (vec (for [[link hosts] (some-> @mdns mdns/hosts)
+             [label {:host/keys [name by]}] (sort-by key hosts)
+             :when (not= label name)]
+         {:host/label label :mdns/link link :host/name name :host/by by})))
+
 (defn- about
   "What the zone says of itself."
   [{:keys [zone dns since-ms user orphan? state]}]
@@ -52,12 +62,13 @@
 
 (defn answer!
   "Answers a question: {:command :names :after version}, {:command :explain :name text},
-  {:command :about} or {:command :stop :orphan? true}; `end!` (fn []) ends the zone, `reply!` is
+  {:command :renamed}, {:command :about} or {:command :stop :orphan? true}; `end!` (fn []) ends the zone, `reply!` is
   called once, perhaps later (see `ontap.ops.control`)."
-  [{:keys [state orphan?] :as it} end! {:keys [command name after] :as request} reply!]
+  [{:keys [state orphan? mdns] :as it} end! {:keys [command name after] :as request} reply!]
   (case command
     :names   (answer-names! it after reply!)
-    :explain (reply! {:ok? true :result (river/explain (:river @state) name)})
+    :explain (reply! {:ok? true :result (river/explain (:river @state) name {:mdns (some-> @mdns mdns/hosts)})})
+    :renamed (reply! {:ok? true :result (renamed it)})
     :about   (reply! {:ok? true :result (about it)})
     :stop    (if (or @orphan? (not (:orphan? request)))
                (do (reply! {:ok? true :result :stopping}) (end!))

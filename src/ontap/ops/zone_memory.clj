@@ -28,8 +28,8 @@
    :again? (volatile! false) :trouble (volatile! nil)})
 
 (defn read!
-  "What the zone before kept, {:saved/serial :saved/claims}, or nil; of an earlier boot the serial
-  alone: namespaces were numbered anew. A file that cannot be read is said, and is not used."
+  "What the zone before kept, {:saved/serial :saved/claims :saved/mdns}, or nil; of an earlier boot
+  without the claims: namespaces were numbered anew. A file that cannot be read is said, and is not used."
   [{:keys [^String path boot-id]}]
   (let [file (File. path)]
     (when (.exists file)

@@ -15,6 +15,7 @@
             [ontap.ops.inherited :as inherited]
             [ontap.ops.notify :as notify]
             [ontap.ops.process :as process]
+            [ontap.ops.zone-link :as zone-link]
             [ontap.publish.sockets :as sockets]
             [ontap.run.launch :as launch]
             [ontap.run.paths :as paths])
@@ -204,16 +205,20 @@
           sockets  (listening! zone env)
           monitor  (monitor!)
           known    (namespaces/find-all! {:all? (:zone/all-namespaces? zone)})
+          mdns     (zone-link/take! zone env)
           named    (cond-> [[:lock lock] [:monitor (.fd monitor)] [:control (control! dir user)]]
                      (:fd ready) (conj [:ready (Fd/own (int (:fd ready)) "--ready-fd")])
                      (:pid-file ready)
                      (conj [:pid-file (Io/open (:pid-file ready) (bit-or Io/O_WRONLY Io/O_CREAT Io/O_TRUNC) 0644)])
-                     (:life ready) (conj [:life (Fd/own (int (:life ready)) "the lifeline")]))
+                     (:life ready) (conj [:life (Fd/own (int (:life ready)) "the lifeline")])
+                     true (into (:named mdns)))
           fds      (slots sockets (conj named [:handed nil]))
-          handed   (unnamed! run-dir {:zone (with-secrets zone) :fds (dissoc fds :handed) :state-dir state-dir :known known
+          handed   (unnamed! run-dir {:zone (with-secrets zone) :fds (dissoc fds :handed) :state-dir state-dir
+                                      :known (into known (:known mdns)) :places (:places mdns)
                                       :user (some-> user .name)})]
       (again! user words
               (-> (for-long env)
+                  (dissoc zone-link/variable)
                   (assoc variable (str (:handed fds))
                          "LISTEN_FDS" (str (count sockets)) "LISTEN_PID" (str (Io/getpid))))
               (into {} (map (fn [[n fd]] [(int n) fd]))
@@ -236,8 +241,9 @@
 
 (defn handed
   "What this process was handed by its first life, or nil: it is the first. A map with
-  :zone, :state-dir, :known, :user as written, :sockets (Fds of LISTEN_FDS) and :fds
-  {:lock :monitor :control :ready :pid-file :life} as Fds. Whoever sets the variable by hand
+  :zone, :state-dir, :known, :user as written, :sockets (Fds of LISTEN_FDS), :fds
+  {:lock :monitor :control :ready :pid-file :life} and those of `zone-link/take!` as Fds, and
+  :places with their sockets (see `zone-link/places`). Whoever sets the variable by hand
   without having given up the rest is not listened to."
   [env]
   (when-let [number (some-> (get env variable) parse-long)]
@@ -245,4 +251,5 @@
       (let [form (with-open [fd (Fd/own (int number) "handed on")] (edn/read-string (read-all fd)))]
         (-> form
             (update :fds update-vals #(Fd/own (int %) "handed on"))
-            (assoc :sockets (mapv #(Fd/own (int %) "of LISTEN_FDS") (notify/listen-fds env (Io/getpid)))))))))
+            (assoc :sockets (mapv #(Fd/own (int %) "of LISTEN_FDS") (notify/listen-fds env (Io/getpid))))
+            (as-> handed (update handed :places zone-link/places (:fds handed))))))))

@@ -34,7 +34,7 @@
    [{:zon {:domain "vanya"}}
     "ontap.edn: :zon: unknown key; did you mean :zone?"]
    [(zone :colour :red)
-    "ontap.edn: :zone :colour: unknown key; the keys of the zone are :domain, :listen, :ttl, :name-from, :all-namespaces, :user, :ns, :contact, :soa, :records, :views, :keys, :transfer, :notify, :publish and :version"]
+    "ontap.edn: :zone :colour: unknown key; the keys of the zone are :domain, :listen, :mdns, :ttl, :name-from, :all-namespaces, :user, :ns, :contact, :soa, :records, :views, :keys, :transfer, :notify, :publish and :version"]
    [(zone :lisen ["[::]:53"])
     "ontap.edn: :zone :lisen: unknown key; did you mean :listen?"]
    [(zone :srv {"_http._tcp" 80})

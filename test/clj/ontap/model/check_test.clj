@@ -36,7 +36,7 @@
   (is (= [nil] (map #(:zone (check/check % env)) [web])))
   (let [z (:zone (check/check {:zone zone :services [(assoc web :srv {"_http._tcp" 80 "_https._tcp" 443}) db]} env))]
     (is (s/valid? ::spec-of-zone/zone z) (s/explain-str ::spec-of-zone/zone z))
-    (is (= {"web" {"_http._tcp" 80 "_https._tcp" 443}} (:zone/srv z)) "What services offer is in the zone.")))
+    (is (= {"web" {"_http._tcp" 80 "_https._tcp" 443}} (update-vals (:zone/srv z) #(update-vals % :srv/port))) "What services offer is in the zone.")))
 
 (deftest the-same-file-for-the-daemon
   (are [form names] (= {:services [] :ports names} (update (check/check-ports form env) :ports keys))

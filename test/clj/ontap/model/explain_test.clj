@@ -65,6 +65,31 @@
     (is (= (river/explain full "web") (river/explain full text)) text))
   (is (= (drop 1 (river/explain full "web")) (river/explain full "web-2"))))
 
+(deftest on-the-links-of-multicast-dns
+  (let [mdns  {"host0" {"web"   {:host/name "web-3" :host/state :established :host/by "10.0.0.9" :host/since-ms 5}
+                        "web-2" {:host/name "web-2" :host/state :established :host/by nil :host/since-ms 5}}
+               "br0"   {"web"   {:host/name "web" :host/state :probing :host/by nil :host/since-ms 5}
+                        "leased" {:host/name "leased" :host/state :announcing :host/by nil :host/since-ms 5}}}
+        rows  #(explain/rows full % {:mdns mdns})
+        mdns-lines #(filter (partial re-find #"\.local.* on (?:host0|br0)") (explain/lines (rows %)))]
+    (is (= [{:mdns/link "br0" :host/name "web" :host/state :probing :host/by nil}
+            {:mdns/link "host0" :host/name "web-3" :host/state :established :host/by "10.0.0.9"}]
+           (:explain/mdns (first (rows "web")))))
+    (is (= ["web.local is being probed for on br0." "web.local is web-3.local on host0: 10.0.0.9 has web.local." "web-2.local is ours on host0."]
+           (mdns-lines "web")))
+    (is (= (take 2 (mdns-lines "web")) (mdns-lines "web-3.local")) "asked by what it is called there")
+    (is (= ["leased.local is being announced on br0."] (mdns-lines "leased")))
+    (is (= [] (mdns-lines "ns")))
+    (is (= ["web.local is web-2.local on host0: another host has had web.local; web-2.local is being probed for."]
+           (filter #(re-find #"host0" %) (explain/lines (explain/rows full "web" {:mdns {"host0" {"web" {:host/name "web-2" :host/state :probing :host/by nil}}}})))))
+    (is (= (explain/rows full "web") (explain/rows full "web" {}) (explain/rows full "web" {:mdns {}})))))
+
+(deftest two-links-of-one-name-are-told-of-it-once
+  (let [r (:river (world/after (river/river zone nil) (trusted 5) (aliased 5 2 "web") (aliased 5 3 "web") (addr 5 2 "10.0.0.5" 24)))
+        rows (explain/rows r "web" {:mdns {"host0" {"web" {:host/name "web" :host/state :established :host/by nil}}}})]
+    (is (= 2 (count (filter :explain/mdns rows))))
+    (is (= 1 (count (filter #{"web.local is ours on host0."} (explain/lines rows)))))))
+
 (deftest rows-are-data
   (let [[web web-2] (river/explain full "web")]
     (is (= {:ns/id 5 :link/index 2 :link/name "eth0" :link/alias "Web" :explain/place "namespace five"

@@ -16,14 +16,15 @@
             [ontap.model.zone-claims :as zone-claims]
             [ontap.model.zone-name :as zone-name]
             [ontap.model.zone-record :as zone-record]
-            [ontap.model.zone-words :as words]))
+            [ontap.model.zone-words :as words]
+            [ontap.model.zone-world :as world]))
 
 (def ^:private env {:user? #{"root" "ontap"} :users ["root" "ontap"]})
 
 (defn- normal [form] (:value (zone/check (merge {:domain "vanya"} form) env)))
 
 (def ^:private usual
-  #:zone{:domain "vanya" :ttl 60 :name-from :alias :all-namespaces? false :listen [] :user nil
+  #:zone{:domain "vanya" :ttl 60 :name-from :alias :all-namespaces? false :listen [] :mdns nil :user nil
          :ns [{:ns/host "ns.vanya" :ns/addresses :own}] :contact "hostmaster.vanya"
          :soa {:refresh 600 :retry 120 :expire 86400 :minimum 10}
          :records [] :srv {} :views [] :keys {} :transfer [] :notify [] :publish [] :chaos nil})
@@ -136,13 +137,18 @@
          (words/words usual)))
   (is (= ["zone vanya:"
           "  answers on [::]:53 and 10.0.0.1:5353"
+          "  NAME.local by multicast DNS on host0"
+          "  NAME.local by multicast DNS on a link of its own on eth0, IPv4 by DHCP"
+          "  NAME.local by multicast DNS on a link of its own on eth1, macvlan, IPv4 10.0.0.250/24"
+          "  NAME.local by multicast DNS on a link of its own on eth2, without IPv4"
           "  as user ontap, TTL 30 s"
           "  named by the name of each link, in all network namespaces"
           "  name servers ns1.vanya (10.0.0.2 fd00::2) and ns.example.org; contact me.example.org"
           "  SOA refresh 600 s, retry 120 s, expire 86400 s, minimum 10 s"
           "  vanya MX 10 mail.vanya, TTL 300 s"
           "  vanya TXT \"a\" \"b\""
-          "  _http._tcp.web.vanya SRV 0 0 80 web.vanya"
+          "  _http._tcp.db.vanya SRV 0 0 81 db.vanya, as \"anna's wiki\""
+          "  _http._tcp.web.vanya SRV 0 0 80 web.vanya, as \"Anna's wiki (2)\", of _printer and _x, TXT \"txtvers=1\" \"path=/\""
           "  10.8.0.0/16 is told the private view"
           "  key b, hmac-sha256, from \"/k\""
           "  key xfer, hmac-sha256"
@@ -154,7 +160,8 @@
           "  writes hosts, the on-link view, to \"/h\""
           "  calls its version \"x\""]
          (words/words
-          (assoc (normal {:listen ["[::]" "10.0.0.1:5353"] :user "ontap" :ttl 30 :name-from :link :all-namespaces true
+          (assoc (normal {:listen ["[::]" "10.0.0.1:5353"]
+                          :mdns {:links ["host0"] :ports ["eth0" {:port "eth1" :type "macvlan" :ipv4 "10.0.0.250/24"} {:port "eth2" :ipv4 :none}]} :user "ontap" :ttl 30 :name-from :link :all-namespaces true
                           :ns [{:name "ns1" :addresses ["10.0.0.2" "fd00::2"]} "ns.example.org."] :contact "me@example.org"
                           :records [["@" :mx 10 "mail" {:ttl 300}] ["@" :txt "a" "b"]] :views {"10.8.0.0/16" :private}
                           :keys {"xfer" {:secret secret} "b" {:file "/k"}}
@@ -162,7 +169,13 @@
                           :notify [{:to "[fd00::2]" :key "xfer"}]
                           :publish [{:format :tinydns :file "/t" :command ["tinydns-data"]} {:format :hosts :file "/h" :view :on-link}]
                           :version "x"})
-                 :zone/srv {"web" {"_http._tcp" 80}})))))
+                 :zone/srv {"web" {"_http._tcp" (world/offer 80 :srv/txt ["txtvers=1" "path=/"] :srv/subtypes ["_printer" "_x"]
+                                                             :srv/instance "Anna's wiki")}
+                            "db"  {"_http._tcp" (world/offer 81 :srv/instance "anna's wiki")}})))))
+
+(deftest a-zone-without-a-server
+  (is (= ["  answers nobody: there is no :listen" "  answers multicast DNS only: there is no :listen"]
+         (map #(second (words/words (normal %))) [{} {:mdns {:links ["host0"]}}]))))
 
 (deftest no-words-tell-a-secret
   (let [z (normal xfer)]
@@ -178,6 +191,7 @@
     {:domain "vanya" :listen ["[::]:53" "0.0.0.0:53"]}         {:listen ["[::]:53" "0.0.0.0:53"]}
     {:domain "vanya" :all-namespaces true :user "ontap"}       {:all-namespaces true :user "ontap"}
     {:domain "vanya" :all-namespaces nil :dialect "stock"}     {}
+    {:domain "vanya" :mdns ["host0" "br0"]}                    {:mdns {:links ["host0" "br0"]}}
     {:domain "vanya" :name-from "link" :ttl "30"}              {:name-from :link :ttl 30}
     {:domain "vanya" :ttl "2m"}                                {:ttl 120}
     {:domain "vanya" :tinydns "/t/data"}                       {:publish [{:format :tinydns :file "/t/data"}]}
@@ -191,6 +205,8 @@
     {:domain "vanya" :listen ["::" "1"]} ["--listen: should be an address and a port such as \"[::]:53\", \"0.0.0.0:53\" or \"[fe80::1%eth0]:53\", is \"::\"; did you mean \"[::]:53\"?"
                                           "--listen: should be an address and a port such as \"[::]:53\", \"0.0.0.0:53\" or \"[fe80::1%eth0]:53\", is \"1\"; did you mean \"[::]:1\"?"]
     {:domain "vanya" :listen ["[::]" "[::]"]} ["--listen: should be a place of its own; \"[::]\" is there already"]
+    {:domain "vanya" :mdns ["lo"]}       ["--mdns: lo has nobody who could ask; should be a link such as \"host0\""]
+    {:domain "vanya" :mdns ["a" "a"]}    ["--mdns: should be named once; \"a\" is there already"]
     {:domain "vanya" :user "ontpa"}      ["--user: there is no user \"ontpa\" on this machine; did you mean \"ontap\"?"]
     {:domain "vanya" :name-from "host"}  ["--name-from: should be alias or link, is host"]
     {:domain "vanya" :ttl "0"}           ["--ttl: should be a duration of whole seconds from 1 to 604800, such as 60, \"60s\" or \"5m\", is 0"]
@@ -222,6 +238,8 @@
   (gen/let [base (gen/hash-map
                   :domain (gen/elements ["vanya" "home.example.org"])
                   :listen (gen/elements [[] ["[::]:53" "0.0.0.0:53"] ["[fe80::1%eth0]:5353"]])
+                  :mdns (gen/elements [{:links ["host0"]} {:ports ["wlp3s0" {:port "eth1" :type "macvlan" :ipv4 "10.0.0.250/24"}]}
+                                       {:links ["a" "b"] :ports [{:port "c" :ipv4 :none}]}])
                   :ttl (gen/choose 1 604800) :name-from (gen/elements [:alias :link]) :all-namespaces gen/boolean
                   :ns (gen/elements [["ns1"] ["ns1" "ns.example.net."] [{:name "ns2" :addresses ["10.0.0.2" "FD00::2"]}]])
                   :contact (gen/elements ["me@example.org" "a@b"]) :version (gen/elements ["x" "ontap"])

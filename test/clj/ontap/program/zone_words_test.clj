@@ -125,8 +125,10 @@
              [{} [file] [102 (str "unable to use " file ": it has no :zone; `ontap zone --domain NAME --listen '[::]:53'` needs no file")]]
              [{} [with "--domain" "vanya"] [100 "FILE says what the zone is; --domain should be left out"]]
              [{} ["--listen" "[::]:53"] [100 no-file]]
-             [{} ["--domain" "vanya"] [100 "nobody would see the names: say --listen ADDRESS:PORT, --tinydns FILE, or --once"]]
+             [{} ["--domain" "vanya"] [100 "nobody would see the names: say --listen ADDRESS:PORT, --mdns LINK, --tinydns FILE, or --once"]]
              [{} ["--domain" "vanya" "--listen" "nonsense"] #"^--listen: should be an address and a port such as .*, is \"nonsense\"$" 100]
+             [{} ["--domain" "vanya" "--mdns" "up0" "--mdns" "lo"] [100 "--mdns: lo has nobody who could ask; should be a link such as \"host0\""]]
+             [{} [with "--mdns" "up0"] [100 "FILE says what the zone is; --mdns should be left out"]]
              [{} ["--domain" "-vanya-" "--listen" "[::]:53"] #"^--domain: should be .*\"-vanya-\"" 100]
              [{} (conj serving "--user" "nosuchuser") #"nosuchuser" 100]
              [{:wrap (elsewhere 2)} ["--domain" "vanya" "--tinydns" (str closed "/data") "--user" "nobody"]
@@ -150,7 +152,7 @@
                 (is (not (str/includes? said "\n")) words)))))
       (testing "help"
         (doseq [[[command words] {:keys [exit out]}]
-                (let [cases [["zone" ["--domain" "--listen" "--tinydns" "--once" "Usage: ontap zone [OPTIONS] [FILE]"]]
+                (let [cases [["zone" ["--domain" "--listen" "--mdns" "--tinydns" "--once" "Usage: ontap zone [OPTIONS] [FILE]"]]
                              ["names" ["--watch" "--view" "Usage: ontap names [OPTIONS] [NAME…]"]]
                              ["explain" ["Say why NAME" "Usage: ontap explain [OPTIONS] NAME"]]]]
                   (map vector cases (t/two-at-a-time (fn [[command]] (lan/ontap lan command "--help")) cases)))]

@@ -1,0 +1,143 @@
+;; SPDX-License-Identifier: Apache-2.0
+(ns ontap.ops.zone-mdns
+  "Multicast DNS of a running zone: what the river says goes into a machine for each link
+  (`ontap.model.mdns`), and what a machine wants goes out by the sockets of its namespace. In
+  the loop's thread."
+  (:require [ontap.model.mdns :as mdns]
+            [ontap.model.mdns-link :as mdns-link]
+            [ontap.model.mdns-place :as mdns-place]
+            [ontap.model.mdns-presence :as presence]
+            [ontap.ops.mdns-io :as mdns-io]
+            [ontap.publish.mdns-wire :as mdns-wire])
+  (:import (java.util SplittableRandom)))
+
+(set! *warn-on-reflection* true)
+
+;; --- out
+
+(declare step!)
+
+(defn- renamed-text [{:place/keys [name]} {:host/keys [label by] host :host/name}]
+  (if (= label host)
+    (str label ".local is ours again on " name)
+    (str label ".local is " host ".local on " name ": " (if by (str by " has ") "somebody has ") label ".local")))
+
+(defn- perform!
+  [{:keys [note changed!] :as it} {:keys [place] :as speaker} effect]
+  (case (:effect/type effect)
+    :send    (mdns-io/send! @(:sockets speaker) effect)
+    :renamed (do (note :warning (renamed-text place effect)) (changed!))
+    :note    (note (:note/level effect) (str (:note/text effect) " on " (:place/name place)))))
+
+(defn- step! [{:keys [loop ^SplittableRandom random] :as it} {:keys [machine timer] :as speaker} event]
+  (let [{:mdns/keys [state effects]} (mdns/step @machine event (mdns-io/now-ms) (.nextLong random))]
+    (vreset! machine state)
+    (run! #(perform! it speaker %) effects)
+    (mdns-io/arm! loop timer (mdns/due state) #(step! it speaker {:event/type :time}))))
+
+;; --- in
+
+(defn- interest-of
+  "What matters to `speaker` now."
+  [{:keys [machine interest]}]
+  (let [names (mdns/names @machine)]
+    (when-not (identical? names (first @interest))
+      (vreset! interest [names (mdns-wire/interest names)]))
+    (second @interest)))
+
+(defn- elsewhere
+  "What other machines of ours publish, when a packet is from one of our own addresses: links may be bridged."
+  [{:keys [speakers]} speaker inventory ip]
+  (when (and (next speakers) (some #(mdns-place/own? (get-in inventory [:inv/addresses (:presence/at @(:presence %))]) ip) speakers))
+    (into #{} (mapcat #(when-not (identical? speaker %) (mdns/identities @(:machine %)))) speakers)))
+
+(defn- heard! [{:keys [river] :as it} {:keys [presence] :as speaker} datagram]
+  (let [inventory (:inventory (river))
+        addresses (get-in inventory [:inv/addresses (:presence/at @presence)])]
+    (when-let [{:packet/keys [ip] :as event} (mdns-io/packet datagram (interest-of speaker) addresses)]
+      (step! it speaker (assoc event :packet/elsewhere (elsewhere it speaker inventory ip))))))
+
+(defn- listen! [{:keys [loop] :as it} {:keys [sockets] :as speaker}]
+  (mdns-io/listen! loop @sockets #(heard! it speaker %)))
+
+;; --- the river
+
+(defn- close! [{:keys [loop]} {:keys [sockets]}]
+  (mdns-io/close! loop @sockets)
+  (vreset! sockets {}))
+
+(defn- open!
+  "Sockets for the link as it is `after`. Those of a link with a number of its own were handed over."
+  [it {:keys [place presence sockets] :as speaker} after]
+  (when (and (:place/link place) (not= (:presence/at @presence) (:presence/at after)))
+    (close! it speaker)
+    (when after
+      (vreset! sockets (mdns-io/open (second (:presence/at after)) "leave :mdns out"))
+      (listen! it speaker))))
+
+(defn- follow!
+  "What the river says now of one link and of its names."
+  [{:keys [river] :as it} {:keys [place presence sockets wanted] :as speaker}]
+  (let [{:keys [inventory] :as now} (river)
+        before @presence
+        found  (presence/presence inventory place)]
+    (when-not (= before found)
+      (open! it speaker found)
+      (let [after (some-> found (update :presence/families #(into #{} (filter @sockets) %)))]
+        (vreset! presence after)
+        (run! #(step! it speaker %) (presence/events before after))))
+    (let [names (when-let [at (:presence/at @presence)] (mdns-link/wanted now at @wanted))]
+      (when-not (identical? names @wanted)
+        (vreset! wanted names)
+        (step! it speaker {:event/type :wanted :mdns/wanted (or names {})})))))
+
+(defn flowed!
+  "The river has moved."
+  [{:keys [speakers] :as it}]
+  (run! #(follow! it %) speakers))
+
+;; --- a life
+
+(defn- speaker [saved {:place/keys [name sockets] :as place}]
+  {:place    place
+   :machine  (volatile! (mdns/machine {:machine/saved (get saved name)}))
+   :presence (volatile! nil)
+   :sockets  (volatile! (or sockets {}))
+   :wanted   (volatile! nil)
+   :interest (volatile! nil)
+   :timer    (volatile! nil)})
+
+(defn speak!
+  "Speaks multicast DNS from now on, on the links that `zone` names and at `places`, those in other namespaces:
+  {:place/name :place/at [nsid index] :place/sockets {family socket}}. `saved` is what `saved` gave of an earlier one; `river`
+  (fn []) the river now; `note` (fn [level text]); `changed!` (fn []) is called when a name is another on the link. nil when there
+  is nowhere to speak. Throws with :kind :exit when port 5353 cannot be had."
+  [{:keys [loop zone places saved river note changed!]}]
+  (let [all (concat (for [link (:mdns/links (:zone/mdns zone))] {:place/name link :place/link link}) places)]
+    (when (seq all)
+      (let [it {:loop loop :river river :note note :changed! changed!
+                :random (SplittableRandom.) :speakers (mapv #(speaker saved %) all)}]
+        (run! #(listen! it %) (:speakers it))
+        (flowed! it)
+        it))))
+
+(defn again!
+  "The machine was asleep: names are looked for anew (RFC 6762 section 8)."
+  [{:keys [speakers] :as it}]
+  (run! #(step! it % {:event/type :again}) speakers))
+
+(defn hosts
+  "Link -> what `ontap.model.mdns/hosts` says of its names."
+  [{:keys [speakers]}]
+  (into {} (map (fn [{:keys [place machine]}] [(:place/name place) (mdns/hosts @machine)])) speakers))
+
+(defn saved
+  "Link -> {label name}: what has to be kept on disk."
+  [{:keys [speakers]}]
+  (into {} (keep (fn [{:keys [place machine]}] (when-let [s (not-empty (mdns/saved @machine))] [(:place/name place) s]))) speakers))
+
+(defn stop!
+  "Says goodbye, and closes the sockets."
+  [{:keys [speakers] :as it}]
+  (run! #(step! it % {:event/type :stop}) speakers)
+  (run! #(close! it %) speakers))
