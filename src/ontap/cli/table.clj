@@ -37,6 +37,15 @@
   [nil "--view VIEW" "private, on-link or foreign: for whom"
    :validate [#{"private" "on-link" "foreign"} "should be private, on-link or foreign"]])
 
+(def ^:private link-option
+  ["-l" "--link LINK" "Only there; may be said again. Else all that are up"
+   :multi true :update-fn (fnil conj [])])
+
+(defn- timeout-option [seconds]
+  [nil "--timeout SECONDS" (str "How long to wait; else " seconds)
+   :default (parse-double seconds) :default-desc "" :parse-fn parse-double
+   :validate [#(and % (< 0 % 86400)) "should be a number of seconds"]])
+
 (def commands
   "Every command, in the order of the help."
   [{:name "up" :args "FILE" :arity [1 1]
@@ -114,10 +123,12 @@
    {:name "zone" :args "[FILE]" :arity [0 1]
     :doc "Give every address a name: answer DNS, write tinydns data"
     :about ["Follows the addresses of all links in all network namespaces, and answers for them: NAME.wan.DOMAIN global addresses, NAME.lan.DOMAIN private ones, NAME.DOMAIN whichever suits the asker, NAME.local link-local ones. A link's name is its alias."
-            "ADDRESS:PORT is [::]:53 or 0.0.0.0:53, say. --all-namespaces follows all of /run/netns, and of any process there is at the start."
+            "ADDRESS:PORT is [::]:53 or 0.0.0.0:53, say. LINK is one of this machine's own on the LAN, such as the host-link of ontapd; not the port that others stand on, whom what is sent there does not reach. --all-namespaces follows all of /run/netns, and of any process there is at the start."
             "Takes its sockets as root, and then runs as a user of its own (ontap, where there is one, else nobody) with CAP_NET_ADMIN and CAP_NET_BROADCAST. FILE has a :zone; without one, --domain and --listen say enough."]
     :options [["-d" "--domain DOMAIN" "The domain that the names are in"]
               ["-l" "--listen ADDRESS:PORT" "Answer DNS there; may be said again"
+               :multi true :update-fn (fnil conj [])]
+              [nil "--mdns LINK" "Answer NAME.local there; may be said again"
                :multi true :update-fn (fnil conj [])]
               ["-a" "--all-namespaces" "Also namespaces without a link of ours"]
               [nil "--name-from WHAT" "alias (else) or link: what names a link"
@@ -144,6 +155,27 @@
    {:name "explain" :args "NAME" :arity [1 1]
     :doc "Say why NAME has the addresses it has, or has none"
     :options [format-option] :run 'ontap.cli.zone/explain}
+   {:name "resolve" :args "NAME" :arity [1 1]
+    :doc "Ask the links for NAME.local, or for the name of an address, by multicast DNS"
+    :about ["A link-local IPv6 address is shown with its link (fe80::1%eth0). Exits with 1 when nobody answers."]
+    :options [link-option (timeout-option "3") format-option]
+    :run 'ontap.cli.mdns/resolve-name}
+   {:name "browse" :args "[TYPE]" :arity [0 1]
+    :doc "Show the services that are offered on the links, by DNS-SD"
+    :about ["TYPE is such as _http._tcp; without it all there are."]
+    :options [link-option (timeout-option "3")
+              ["-w" "--watch" "Go on, and show what comes and goes"] format-option]
+    :run 'ontap.cli.mdns/browse}
+   {:name "mdns-proxy" :args "" :arity [0 0]
+    :doc "Tell who asks a link for NAME.local what a DNS server says of NAME.DOMAIN"
+    :about ["A stop-gap for names that something else than `ontap zone` serves: nothing is probed for or announced, so a name that another host has as well is not noticed. `ontap zone --mdns LINK` does all of it."]
+    :options [["-t" "--to ADDRESS:PORT" "The DNS server, such as [::1]:53"]
+              ["-d" "--domain DOMAIN" "The domain that it knows the names in"]
+              link-option
+              [nil "--ready-fd N" "Write a newline there when ready" :parse-fn parse-long
+               :validate [#(and % (<= 1 % 1023)) "should be the number of a descriptor"]]
+              [nil "--pid-file FILE" "Write the pid there when ready"]]
+    :run 'ontap.cli.mdns/mdns-proxy}
    {:name "demo" :args "" :arity [0 0]
     :doc "Show all of it on a LAN of its own, touching nothing of the machine"
     :options [] :run 'ontap.cli.run/demo}])
