@@ -38,7 +38,7 @@
    :validate [#{"private" "on-link" "foreign"} "should be private, on-link or foreign"]])
 
 (def ^:private link-option
-  ["-l" "--link LINK" "Only there; may be said again. Else all that are up"
+  ["-l" "--link LINK" "Only on this one; may be said again"
    :multi true :update-fn (fnil conj [])])
 
 (defn- timeout-option [seconds]
