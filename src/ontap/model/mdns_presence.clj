@@ -67,3 +67,13 @@
       [{:event/type :again}]
 
       :else [])))
+
+(defn- own-names [{:inv/keys [links places]}]
+  (into #{} (map #(:link/name (get links %))) (get places nil)))
+
+(defn came
+  "Which of the ports `names` are there after a change of the inventory from `before` to `after`, and were not."
+  [names before after]
+  (if (or (empty? names) (identical? (:inv/links before) (:inv/links after)))
+    #{}
+    (set/intersection (set names) (set/difference (own-names after) (own-names before)))))

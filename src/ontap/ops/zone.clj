@@ -7,6 +7,7 @@
   (:require [clojure.string :as str]
             [ontap.kernel.census :as census]
             [ontap.kernel.namespaces :as namespaces]
+            [ontap.model.mdns-presence :as presence]
             [ontap.model.river :as river]
             [ontap.ops.control :as control]
             [ontap.ops.lease-names :as lease-names]
@@ -58,13 +59,27 @@
         (note/line! level name text))
       zone)))
 
+(defn- end! [{:keys [^EventLoop loop]}] (.stop loop))
+
+(defn- begin-again!
+  "A port has come on which there is to be a link of the zone's own, for multicast DNS: making it takes root. Whoever starts a
+  zone again makes the link first."
+  [{:keys [zone state restarted?] :as it} before]
+  (when-let [ports (and restarted? (:started? before)
+                        (seq (presence/came (map :port/name (:mdns/ports (:zone/mdns zone)))
+                                            (:inventory before) (:inventory (:river @state)))))]
+    (note/line! :info nil (str "port " (str/join ", " ports) " is there: beginning again, to speak multicast DNS on it"))
+    (end! it)))
+
 (declare explain-strangers!)
 
 (defn- hear!
   "Takes in `events` of the census, what the kernel has said up to now, and sees to it that what
   could not be read now is read later."
-  [{:keys [^EventLoop loop census due] :as zone} events]
-  (flow! zone events)
+  [{:keys [^EventLoop loop census due state] :as zone} events]
+  (let [before (:river @state)]
+    (flow! zone events)
+    (begin-again! zone before))
   (.cancel loop @due)
   (vreset! due (when-let [at (census/due census)]
                  (.at loop (long at) #(hear! zone (census/receive! census)))))
@@ -101,8 +116,6 @@
             (.remove loop life)
             (.close life)))))
 
-(defn- end! [{:keys [^EventLoop loop]}] (.stop loop))
-
 (defn- speak!
   "Speaks multicast DNS, where the configuration says so."
   [{:keys [state memory loop] :as it} {:keys [zone places]} saved changes]
@@ -133,6 +146,7 @@
           it     {:loop loop :crew crew :zone zone :state state :dns dns :memory memory
                   :census (census/census {:monitor monitor :rtnl rtnl :all? (:zone/all-namespaces? zone) :known known})
                   :files (files/publisher {:loop loop :zone zone :submit submit})
+                  :restarted? (some? (:life fds))
                   :searching? (volatile! false) :due (volatile! nil) :orphan? (volatile! false)
                   :watchers (volatile! {}) :mdns (volatile! nil) :since-ms (System/currentTimeMillis) :user user}
           memory-of #(cond-> (river/saved (:river @state))

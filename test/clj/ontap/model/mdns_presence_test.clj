@@ -54,3 +54,10 @@
         (is (= [] (told here (with ["10.0.0.0/24"]))) "Nor is one less.")
         (is (= [[:again]] (told here (with ["192.168.1.0/24"]))))
         (is (= [] (told (with []) here)) "The first is none.")))))
+
+(deftest ports-that-come
+  (let [none (after [(link 1 "lo")]), there (after [(link 1 "lo") (link 2 "up0")])
+        elsewhere (after [(link 1 "lo") (assoc (link 2 "up0") :ns/id 4)])]
+    (is (= #{"up0"} (presence/came ["up0" "up1"] none there)))
+    (is (= #{} (presence/came ["up0"] there there) (presence/came ["up0"] there none) (presence/came [] none there)))
+    (is (= #{} (presence/came ["up0"] none elsewhere)) "In another namespace it is no port.")))
