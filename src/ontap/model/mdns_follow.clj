@@ -39,10 +39,10 @@
                    :else                                     (max (long until) (long not-before))))))
 
 (defn begin
-  "The unit `id` goes by another name than it wants. Goes on when it did before."
+  "The unit `id` goes by another name than it wants. Goes on when it did before, also when a try was broken off."
   [state id now]
   (if (:follow (units/unit state id))
-    state
+    (if (:follow (:timers (units/unit state id))) state (plan state id now))
     (let [name (hosts/unit-name id (hosts/wish id)), folded (mdns-name/fold name)]
       (-> state
           (units/change id assoc :follow {:name name :folded folded :heard {} :asked 0 :asked-at now :tries 0 :not-before now})

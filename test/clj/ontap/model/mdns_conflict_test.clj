@@ -298,3 +298,9 @@
       (is (= [["web.local A 10.0.0.5 flush" "web.local A 10.0.0.6 flush"]] (mapv :answers (world/heard w from))))
       (testing "but not what was said in the last second"
         (is (= 1 (count (world/heard (-> w (world/advance 900) (others-say (address "web" "10.0.0.5"))) from))))))))
+
+(deftest a-try-that-is-broken-off-is-made-again
+  (testing "The host that was called web-2 for want of web gives it to one of that name, while it tries to have web"
+    (let [w (-> (lost) (others-say (record/goodbye (address "web" "10.0.0.9"))) (world/advance 1300)
+                (world/want :a (merge web (host "web-2" ["10.0.0.7"]))) (world/advance 60000))]
+      (is (= ["web" "web-2"] [(called w "web") (called w "web-2")])))))

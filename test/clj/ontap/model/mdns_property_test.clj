@@ -55,7 +55,7 @@
     :wait      (world/advance w n)
     :wait-long (world/advance w (* n 20))
     :want      (let [wanted (wanted-by w (pick labels m) (mod n 16) (quot n 16))]
-                 (-> (assoc w :wanted wanted) (world/want :a wanted)))
+                 (-> (assoc w :wanted wanted) (update :wanted-at conj (:now w)) (world/want :a wanted)))
     :again     (world/give w :a {:event/type :again})
     :down      (world/down w :a)
     :up        (world/up w :a)
@@ -72,7 +72,7 @@
                                       (world/response (record/record (name-of "a") 41 1 "x" true))] n))))
 
 (defn- lived [seed moves]
-  (reduce moved (-> (world/world seed) (assoc :wanted {}) (world/join :a) (world/up :a)) moves))
+  (reduce moved (-> (world/world seed) (assoc :wanted {} :wanted-at []) (world/join :a) (world/up :a)) moves))
 
 ;; --- what is judged
 
@@ -95,7 +95,9 @@
     (for [[[_ _] saids] (group-by (juxt :family :key) (said w))
           [a b] (partition 2 1 (sort-by :at saids))
           :when (and (= (:data a) (:data b)) (< (- (:at b) (:at a)) limit)
-                     (not (gone-between? (:data a) (:at a) (:at b))))]
+                     (not (gone-between? (:data a) (:at a) (:at b)))
+                     ;; it may have been another meanwhile
+                     (not-any? #(<= (:at a) % (:at b)) (:wanted-at w)))]
       [a b])))
 
 (defn- probed [moves] (some #(contains? #{:probe :echo} (first %)) moves))

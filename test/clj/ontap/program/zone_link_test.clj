@@ -124,6 +124,9 @@
           (let [heard (taken pid)]
             (say! (:peer lan) "lan0")
             (await-heard pid heard)))
+        (testing "its descriptors are root's to look at, though it is nobody: an ontapd finds the namespace by them"
+          (is (= "0" (str/trim (:out (t/run {} "stat" "-c" "%u" (str "/proc/" pid "/fd"))))))
+          (is (not= ["0"] (take 1 (get (process/status pid) "Uid")))))
         (testing "it is nobody's host"
           (is (= ["web"] (map :name (zone/rows lan))))
           (is (not (str/includes? (lan/said up) "warning"))))
