@@ -3,7 +3,8 @@
   "Multicast DNS of a running zone: what the river says goes into a machine for each link
   (`ontap.model.mdns`), and what a machine wants goes out by the sockets of its namespace. In
   the loop's thread."
-  (:require [ontap.model.mdns :as mdns]
+  (:require [ontap.kernel.udp :as udp]
+            [ontap.model.mdns :as mdns]
             [ontap.model.mdns-link :as mdns-link]
             [ontap.model.mdns-place :as mdns-place]
             [ontap.model.mdns-presence :as presence]
@@ -98,9 +99,9 @@
 
 ;; --- a life
 
-(defn- speaker [saved {:place/keys [name sockets] :as place}]
+(defn- speaker [saved others? {:place/keys [name sockets link] :as place}]
   {:place    place
-   :machine  (volatile! (mdns/machine {:machine/saved (get saved name)}))
+   :machine  (volatile! (mdns/machine {:machine/saved (get saved name) :machine/unicast? (not (and link others?))}))
    :presence (volatile! nil)
    :sockets  (volatile! (or sockets {}))
    :wanted   (volatile! nil)
@@ -113,10 +114,12 @@
   (fn []) the river now; `note` (fn [level text]); `changed!` (fn []) is called when a name is another on the link. nil when there
   is nowhere to speak. Throws with :kind :exit when port 5353 cannot be had."
   [{:keys [loop zone places saved river note changed!]}]
-  (let [all (concat (for [link (:mdns/links (:zone/mdns zone))] {:place/name link :place/link link}) places)]
+  (let [all     (concat (for [link (:mdns/links (:zone/mdns zone))] {:place/name link :place/link link}) places)
+        ;; who shares the port may get what is sent to this host alone (RFC 6762 section 15.1)
+        others? (udp/listening? 5353)]
     (when (seq all)
       (let [it {:loop loop :river river :note note :changed! changed!
-                :random (SplittableRandom.) :speakers (mapv #(speaker saved %) all)}]
+                :random (SplittableRandom.) :speakers (mapv #(speaker saved others? %) all)}]
         (run! #(listen! it %) (:speakers it))
         (flowed! it)
         it))))
