@@ -3,6 +3,7 @@ package ontap.mdns;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -17,8 +18,9 @@ public final class MessageReader {
 
     private final byte[] bytes;
     private final int end;
-    private final byte[] name = new byte[Names.LONGEST];
     private int at;
+    private byte[] out = new byte[Names.LONGEST];
+    private int filled;
     private int left;
 
     private MessageReader(final byte[] bytes, final int length) {
@@ -49,7 +51,7 @@ public final class MessageReader {
         final List<MdnsQuestion> questions = counts[0] == 0 ? List.of()
                 : new ArrayList<>(Math.min(counts[0], end / QUESTION_MIN));
         for (int i = 0; i < counts[0]; i++) {
-            final String asked = name(end);
+            final String asked = name();
             final int type = u16();
             final int dclass = u16();
             questions.add(new MdnsQuestion(asked, type, dclass & 0x7fff, (dclass & 0x8000) != 0));
@@ -60,7 +62,7 @@ public final class MessageReader {
     private List<MdnsRecord> records(final int count) throws Malformed {
         final List<MdnsRecord> records = count == 0 ? List.of() : new ArrayList<>(Math.min(count, end / RECORD_MIN));
         for (int i = 0; i < count; i++) {
-            final String owner = name(end);
+            final String owner = name();
             final int type = u16();
             final int dclass = u16();
             final int high = u16();
@@ -79,50 +81,46 @@ public final class MessageReader {
         if (last > end || at + layout.before() > last) {
             throw new Malformed();
         }
-        if (layout.names() == 0) {
-            return plain(last);
-        }
-        if (layout.before() == 0 && layout.names() == 1 && layout.after() == 0) {
-            final String only = name(last);
-            ends(last);
-            return only;
-        }
-        final StringBuilder data = new StringBuilder(length + Names.LONGEST);
-        data.append(plain(at + layout.before()));
+        plain(layout.names() == 0 ? last : at + layout.before());
         for (int i = 0; i < layout.names(); i++) {
-            data.append(name(last));
+            appendName(last);
         }
-        ends(layout.after() == DataLayout.ANY ? at : last - layout.after());
-        return data.append(plain(last)).toString();
-    }
-
-    private void ends(final int expected) throws Malformed {
-        if (at != expected) {
+        if (layout.after() != DataLayout.ANY && last - at != layout.after()) {
             throw new Malformed();
         }
+        plain(last);
+        return written();
     }
 
-    private String plain(final int last) throws Malformed {
-        final String text = new String(bytes, at, last - at, StandardCharsets.ISO_8859_1);
-        spend(last - at);
+    /** The name at hand. */
+    private String name() throws Malformed {
+        appendName(end);
+        return written();
+    }
+
+    /** Appends the bytes up to {@code last}. */
+    private void plain(final int last) {
+        final int length = last - at;
+        room(length);
+        System.arraycopy(bytes, at, out, filled, length);
+        filled += length;
         at = last;
-        return text;
     }
 
-    /** The name at hand, whose own bytes have to end by {@code last}. */
-    private String name(final int last) throws Malformed {
+    /** Appends the name at hand; what it is made of ends by {@code last}. */
+    private void appendName(final int last) throws Malformed {
+        room(Names.LONGEST);
         int from = at;
-        int limit = last;
-        int length = 0;
-        int pointers = 0;
         int start = at;
+        int pointers = 0;
+        final int most = filled + Names.LONGEST;
         while (true) {
-            if (from >= limit) {
+            if (from >= last) {
                 throw new Malformed();
             }
             final int n = bytes[from] & 0xff;
             if (n >= Names.POINTER) {
-                if (from + 1 >= limit || pointers++ == Names.MOST_POINTERS) {
+                if (from + 1 >= last || pointers++ == Names.MOST_POINTERS) {
                     throw new Malformed();
                 }
                 final int to = (n & ~Names.POINTER) << 8 | bytes[from + 1] & 0xff;
@@ -134,30 +132,37 @@ public final class MessageReader {
                 }
                 start = to;
                 from = to;
-                limit = end;
-            } else if (n > Names.LABEL_LONGEST || length + 1 + n > Names.LONGEST || from + 1 + n > limit) {
+            } else if (n > Names.LABEL_LONGEST || filled + 1 + n > most || from + 1 + n > last) {
                 throw new Malformed();
             } else {
-                System.arraycopy(bytes, from, name, length, 1 + n);
-                length += 1 + n;
+                System.arraycopy(bytes, from, out, filled, 1 + n);
+                filled += 1 + n;
                 from += 1 + n;
                 if (n == 0) {
                     if (pointers == 0) {
                         at = from;
                     }
-                    spend(length);
-                    return new String(name, 0, length, StandardCharsets.ISO_8859_1);
+                    return;
                 }
             }
         }
     }
 
-    /** So many bytes are written out. */
-    private void spend(final int some) throws Malformed {
-        left -= some;
+    private void room(final int more) {
+        if (filled + more > out.length) {
+            out = Arrays.copyOf(out, Math.max(2 * out.length, filled + more));
+        }
+    }
+
+    /** What was appended. */
+    private String written() throws Malformed {
+        left -= filled;
         if (left < 0) {
             throw new Malformed();
         }
+        final String text = new String(out, 0, filled, StandardCharsets.ISO_8859_1);
+        filled = 0;
+        return text;
     }
 
     private int u16() throws Malformed {

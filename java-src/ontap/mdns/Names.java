@@ -17,11 +17,11 @@ final class Names {
 
     /**
      * How many bytes the names and the data in {@code length} bytes may have when they are written out. A few bytes can
-     * point to a long name again and again; no program's messages become even four times as long (but short ones, where
-     * the names are nearly all there is). So what is stored and looked at grows with what was sent, and not faster.
+     * point to a long name again and again, but what fits into a frame is less than half of this in any honest message. So
+     * what is stored and looked at is bounded by what was sent.
      */
     static int mostWrittenOut(final int length) {
-        return 8 * length + 1024;
+        return Math.max(16_384, 8 * length);
     }
 
     /** A byte of a name as it is compared: ASCII letters without case, all else as it stands (RFC 6762 section 16). */
