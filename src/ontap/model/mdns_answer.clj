@@ -101,18 +101,24 @@
 (defn- continued
   "What the asker of `packet` says to know need not be said to it any more, if nobody else waits for it (RFC 6762 section 7.2)."
   [answering catalog {:packet/keys [ip family message]}]
-  (reduce
-   (fn [answering {:mdns/keys [ttl] :as r}]
-     (let [id (record/identity-of r)
-           [answering entry] (said/learn answering catalog (nth id 0))]
-       (if (nil? entry)
-         answering
-         (let [[queue dropped] (queue/settle (said/queue-of answering family) (:index answering) id ttl 2 ip)
-               replies (reply/settle (:replies answering) (:index answering) ip id ttl)]
-           (cond-> (said/with-queue answering family (if dropped (queue/but queue ip [dropped]) queue))
-             (not (identical? replies (:replies answering))) (assoc :replies replies :repeats {})
-             dropped                                         (assoc :repeats {}))))))
-   answering (:message/answers message)))
+  (let [[answering dropped]
+        (reduce
+         (fn [[answering dropped] {:mdns/keys [ttl] :as r}]
+           (let [id (record/identity-of r)
+                 [answering entry] (said/learn answering catalog (nth id 0))]
+             (if (nil? entry)
+               [answering dropped]
+               (let [[queue key] (queue/settle (said/queue-of answering family) (:index answering) id ttl 2 ip)
+                     replies     (reply/settle (:replies answering) (:index answering) ip id ttl)]
+                 [(cond-> (said/with-queue answering family queue)
+                    (not (identical? replies (:replies answering))) (assoc :replies replies :repeats {}))
+                  (if key (conj dropped key) dropped)]))))
+         [answering []] (:message/answers message))]
+    (if (empty? dropped)
+      answering
+      (-> answering
+          (said/with-queue family (queue/but (queue/swept (said/queue-of answering family)) ip dropped))
+          (assoc :repeats {})))))
 
 (defn- wishes
   "[answering' [[item question]]]: which items answer the questions."
@@ -195,10 +201,14 @@
   [answering catalog {:packet/keys [family message multicast?]} now]
   [(if-not multicast?
      answering
-     (reduce (fn [answering {:mdns/keys [name] :as r}]
-               (let [[answering entry] (said/learn answering catalog (mdns-name/fold name))]
-                 (if entry (heard answering family r now) answering)))
-             answering (concat (:message/answers message) (:message/additionals message))))
+     (let [after (reduce (fn [answering {:mdns/keys [name] :as r}]
+                           (let [[answering entry] (said/learn answering catalog (mdns-name/fold name))]
+                             (if entry (heard answering family r now) answering)))
+                         answering (concat (:message/answers message) (:message/additionals message)))
+           queue (said/queue-of after family)]
+       (if (identical? (:items queue) (:items (said/queue-of answering family)))
+         after
+         (said/with-queue after family (queue/swept queue)))))
    []])
 
 ;; --- when it is time

@@ -77,9 +77,14 @@
       [(drop-keys queue (map first out))
        (vec (sort-by (fn [[k p]] [(:due p) k]) out))])))
 
+(defn swept
+  "`queue` after `settle` has taken items from it, once for all of a packet: a look at all that waits."
+  [{:keys [items at] :as queue}]
+  (if (empty? items) nothing (update (timed queue) :at max at)))
+
 (defn settle
   "[queue' key-or-nil]: `queue` when whoever asked has been told `identity` with `ttl`, and the key of the item that need not be
-  said any more. `share`: 2 when half of the true TTL is enough, else 1. `asker`: who has been told, nil: everybody."
+  said any more; then `swept` has to follow. `share`: 2 when half of the true TTL is enough, else 1. `asker`: who has been told, nil: everybody."
   [{:keys [items] :as queue} index identity ttl share asker]
   (reduce
    (fn [_ key]
@@ -88,7 +93,7 @@
        (if (and item (<= (long (:ttl item)) (* (long share) (long ttl))))
          (let [left (disj (or (:left p) (set (:ids item))) identity)]
            (reduced (if (empty? left)
-                      [(drop-keys queue [key]) key]
+                      [(assoc queue :items (dissoc items key)) key]
                       [(assoc-in queue [:items key :left] left) nil])))
          [queue nil])))
    [queue nil]
