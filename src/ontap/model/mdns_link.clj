@@ -10,6 +10,7 @@
   What is wanted: label -> {:host/label :host/addresses [ip] (sorted) :host/services [{:service/type :service/port
   :service/txt :service/subtypes :service/instance}] (sorted by type)}, with the labels and instances of the zone."
   (:require [ontap.model.address :as address]
+            [ontap.model.names :as names]
             [ontap.model.offer :as offer]))
 
 (set! *warn-on-reflection* true)
@@ -63,13 +64,16 @@
       (boolean (when-let [its (when standing (stands-on river other))] (same-parent? standing its)))))
 
 (defn- host-on
-  "What the name `host` of the river is on the LAN, or nil."
-  [{:keys [seen zone] :as river} lan {:name/keys [label links addresses] :ns/keys [id]}]
+  "What the name `host` of the river is on the LAN, or nil. An address that is only in a network of the LAN counts where whoever sets
+  addresses is trusted: elsewhere somebody could speak on a LAN that is not theirs, for any address there."
+  [{:keys [inventory seen zone] :as river} lan {:name/keys [label links addresses] :ns/keys [id]}]
   (let [told (into #{} (map :addr/ip) addresses)                ; of many addresses a few are published
+        ours? (names/trusted? inventory id)
         ips  (into (sorted-set)
                    (comp (mapcat (fn [{:link/keys [index]}]
                                    (let [at [id index], addrs (vals (get seen at))]
-                                     (if (same-lan? lan river at) addrs (filter #(on-link? lan %) addrs)))))
+                                     (cond (same-lan? lan river at) addrs
+                                           ours?                    (filter #(on-link? lan %) addrs)))))
                          (map :addr/ip)
                          (filter told))
                    links)]

@@ -70,6 +70,20 @@
     (testing "of many addresses as many as in the zone"
       (is (= 128 (count (apply far (slave 6 2 "far") (for [i (range 200)] (addr 6 2 (str "10.1.0." i) 24)))))))))
 
+(deftest whose-addresses-count
+  (let [guest (fn [& more] (get (addresses (apply on-host0 (concat more [{:event/type :lease/names :lease/names {[6 2] "guest"}}]))) "guest"))
+        ;; a link that a user was given, on another LAN, to which they have added our router's address
+        link  [(slave 6 2 nil :link/parent 4) (addr 6 2 "10.0.0.1" 32) (addr 6 2 "172.16.0.6" 24)]]
+    (is (nil? (apply guest link)) "Whoever has a namespace of their own speaks for no address of a LAN that is not theirs.")
+    (is (= ["10.0.0.1"] (apply guest (trusted 6) link)))
+    (is (= ["10.0.0.6"] (guest (slave 6 2 nil) (addr 6 2 "10.0.0.6" 24))) "On ours they have what they have.")
+    (testing "once it is known whose it is, that is seen"
+      (let [r (apply started (concat lan link [{:event/type :lease/names :lease/names {[6 2] "guest"}}]))
+            w (mdns-link/wanted r [nil 3] nil)
+            r (:river (river/step r [(trusted 6)] (world/at 1)))]
+        (is (nil? (get w "guest")))
+        (is (= ["10.0.0.1"] (:host/addresses (get (mdns-link/wanted r [nil 3] w) "guest"))))))))
+
 (deftest networks
   (is (= ["10.0.0.0/24" "fd00::/64" "fe80::/64"] (mdns-link/networks (apply started lan) [nil 3])))
   (is (= [] (mdns-link/networks (apply started lan) [nil 9]))))
