@@ -99,18 +99,18 @@
           (try-again! child))))))
 
 (defn- launch!
-  "Starts it with the `links` that were made for `zone`, if that is the one that shall run; they are let go of here."
+  "Starts it with the `links` that were made for `zone`, if that is the one that shall run: of another, the start is under way. They
+  are let go of here."
   [{:keys [^EventLoop loop running wanted note engine env] :as child} zone links]
   (try
-    (when (and @wanted (not @running))
-      (let [links (when (= zone @wanted) links)
-            {:keys [^Fd pidfd pid] :as made} (spawn! child links)]
+    (when (and (= zone @wanted) (not @running))
+      (let [{:keys [^Fd pidfd pid] :as made} (spawn! child links)]
         (vreset! running made)
         (.add loop pidfd EventLoop/EPOLLIN (reify EventLoop$Handler (ready [_ _] (ended! child))))
         (run! #(zone-link/begin-ipv4! (engine) env % pid) links)))
-    (catch SysException e
+    (catch Exception e
       (note :error nil (str "unable to start the zone: " (ex-message e)))
-      (try-again! child))
+      (when-not @running (try-again! child)))
     (finally
       (run! zone-link/close! links))))
 
