@@ -33,12 +33,14 @@ public final class MdnsSocket implements AutoCloseable {
     private static final int IP_MULTICAST_TTL = 33;
     private static final int IP_MULTICAST_LOOP = 34;
     private static final int IP_ADD_MEMBERSHIP = 35;
+    private static final int IP_DROP_MEMBERSHIP = 36;
     private static final int IP_MULTICAST_ALL = 49;
     private static final int IPV6_UNICAST_HOPS = 16;
     private static final int IPV6_MULTICAST_IF = 17;
     private static final int IPV6_MULTICAST_HOPS = 18;
     private static final int IPV6_MULTICAST_LOOP = 19;
     private static final int IPV6_JOIN_GROUP = 20;
+    private static final int IPV6_LEAVE_GROUP = 21;
     private static final int IPV6_V6ONLY = 26;
     private static final int IPV6_MULTICAST_ALL = 29;
     private static final int IPV6_RECVPKTINFO = 49;
@@ -140,6 +142,25 @@ public final class MdnsSocket implements AutoCloseable {
             Sockets.setOption(fd, Sockets.SOL_IPV6, IPV6_MULTICAST_IF, index);
             Sockets.bind(fd, Endpoint.of("::", PORT).sockaddr());
             Sockets.setOption(fd, Sockets.SOL_IPV6, IPV6_JOIN_GROUP, membership());
+        }
+    }
+
+    /**
+     * A member of the group again. A link that had no IPv6 for a while (an MTU below 1280, disable_ipv6) has forgotten its
+     * members, and tells nobody. False when it cannot be one now.
+     */
+    public boolean joinAgain() {
+        final int level = ip4 ? Sockets.SOL_IP : Sockets.SOL_IPV6;
+        try {
+            Sockets.setOption(fd, level, ip4 ? IP_DROP_MEMBERSHIP : IPV6_LEAVE_GROUP, membership());
+        } catch (final SysException e) {
+            // it was none, by what the kernel knows of the socket
+        }
+        try {
+            Sockets.setOption(fd, level, ip4 ? IP_ADD_MEMBERSHIP : IPV6_JOIN_GROUP, membership());
+            return true;
+        } catch (final SysException e) {
+            return false;
         }
     }
 

@@ -7,7 +7,8 @@
     (step state event now seed) -> {:mdns/state state' :mdns/effects [effect]}
 
   `now`: whole ms of a clock that goes on while the machine sleeps; `seed`: a fresh random long. Events:
-    {:event/type :link :link/families #{:ipv4 :ipv6}}  there is an address of these families to speak from; empty: down
+    {:event/type :link :link/families #{:ipv4 :ipv6}}  there is an address of these families to speak from; empty: down.
+                                                :link/unicast? false: what is sent to this host alone does not come by it
     {:event/type :again}                        the machine slept, or the link has moved: all is probed for anew
     {:event/type :wanted :mdns/wanted {label host}}    {:host/label :host/addresses [text] :host/services [{:service/type
                                                 :service/port :service/txt :service/subtypes :service/instance}]}
@@ -44,7 +45,7 @@
   answers to probes may be sent to this host alone; not so when another program has port 5353, too, which would get
   them (RFC 6762 section 15.1)."
   [{:machine/keys [saved unicast?] :or {unicast? true}}]
-  (assoc (units/state saved) :unicast? unicast?))
+  (assoc (units/state saved) :unicast? unicast? :reached? true))
 
 (defn hosts
   "{label {:host/name text :host/state s :host/by ip-or-nil :host/since-ms n}}: what each host is called, since when it is in its
@@ -119,8 +120,8 @@
              :follow   (let [[state free?] (follow/due state id now)]
                          (cond-> state free? (probe/try-again id now))))))))))
 
-(defn- sent [{:keys [unicast?] :as state} now]
-  (out/flush-out state now unicast?))
+(defn- sent [{:keys [unicast? reached?] :as state} now]
+  (out/flush-out state now (and unicast? reached?)))
 
 (defn- speakable?
   "Is the family of the effect spoken? What waited may be of one that went."
@@ -155,7 +156,7 @@
     (let [state (assoc state :seed seed :wait nil)
           [state effects]
           (case (:event/type event)
-            :link   (sent (link state event now) now)
+            :link   (sent (link (assoc state :reached? (not (false? (:link/unicast? event)))) event now) now)
             :again  (sent (cond-> state (seq (:families state)) (all-again now)) now)
             :wanted (sent (wanted/want state (:mdns/wanted event) now) now)
             :packet (packet state event now)

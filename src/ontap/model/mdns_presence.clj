@@ -9,7 +9,9 @@
   one with a number of its own. A presence:
     :presence/at       [nsid index]
     :presence/families #{:ipv4 :ipv6}
-    :presence/networks #{text}, of addresses that are not link-local"
+    :presence/networks #{text}, of addresses that are not link-local
+    :presence/unicast? may it be answered by unicast? A link whose port is in the same namespace, for the kernel answers for
+                       its IPv4 address on the port, too (arp_ignore of ip-sysctl), and what is sent to it comes in there"
   (:require [clojure.set :as set]
             [ontap.model.address :as address]
             [ontap.model.published :as published]))
@@ -30,9 +32,9 @@
 
 (defn presence
   "The presence of `place`, or nil: there is no such link."
-  [inventory place]
+  [{:inv/keys [links] :as inventory} place]
   (when-let [at (link-at inventory place)]
-    (let [{:link/keys [up? running?]} (get-in inventory [:inv/links at])
+    (let [{:link/keys [up? running? parent parent-nsid]} (get-in inventory [:inv/links at])
           addrs (filter usable? (vals (get-in inventory [:inv/addresses at])))]
       {:presence/at       at
        :presence/families (if (and up? (not (false? running?)))
@@ -40,7 +42,8 @@
                             #{})
        :presence/networks (into #{} (comp (remove #(= :link-local (published/kind (:addr/ip %))))
                                           (map #(address/network (:addr/ip %) (:addr/prefix %))))
-                                addrs)})))
+                                addrs)
+       :presence/unicast? (not (and parent (nil? parent-nsid) (contains? links [(first at) parent])))})))
 
 (defn- elsewhere?
   "Is the link on another network than before? One that comes beside those there are is none, nor is one
@@ -52,16 +55,17 @@
   "What the change of a presence from `before` to `after` (each may be nil) is to the machine: :link and
   :again events in order."
   [before after]
-  (let [was (:presence/families before #{})
-        is  (:presence/families after #{})]
+  (let [was  (:presence/families before #{})
+        is   (:presence/families after #{})
+        link (fn [families] {:event/type :link :link/families families :link/unicast? (:presence/unicast? after true)})]
     (cond
       ;; another link under the same name: what was asked and answered on the old one counts no longer
       (and before after (not= (:presence/at before) (:presence/at after)) (seq was))
-      (cond-> [{:event/type :link :link/families #{}}]
-        (seq is) (conj {:event/type :link :link/families is}))
+      (cond-> [(link #{})]
+        (seq is) (conj (link is)))
 
       (not= was is)
-      [{:event/type :link :link/families is}]
+      [(link is)]
 
       (and (seq is) (elsewhere? (:presence/networks before) (:presence/networks after)))
       [{:event/type :again}]

@@ -26,7 +26,13 @@
   the port to itself; `instead` says what else could be done."
   [index instead]
   (try
-    (into {} (keep (fn [family] (when-let [socket (mdns-socket/open family index)] [family socket]))) [:ipv4 :ipv6])
+    (reduce (fn [sockets family]
+              (try
+                (if-let [socket (mdns-socket/open family index)] (assoc sockets family socket) sockets)
+                (catch Throwable t
+                  (run! mdns-socket/close! (vals sockets))
+                  (throw t))))
+            {} [:ipv4 :ipv6])
     (catch SysException e
       (throw (if (= Errno/EADDRINUSE (.errno e))
                (process/exit 111 (str "unable to speak multicast DNS: another program keeps port 5353 to itself "
@@ -45,19 +51,37 @@
                   (heard datagram)
                   (recur (inc n)))))))))
 
+(defn senders
+  "What `packet` knows of those who sent before."
+  []
+  (volatile! [nil {}]))
+
+(def ^:private most-senders 256)
+
+(defn- sender-there
+  "[on-link? own?] of the address `ip`; looked up once, as long as the addresses are the same ones."
+  [senders addresses ip]
+  (let [[of known] @senders
+        known      (if (and (identical? of addresses) (< (count known) (long most-senders))) known {})]
+    (or (get known ip)
+        (let [there [(mdns-place/on-link? addresses ip) (mdns-place/own? addresses ip)]]
+          (vreset! senders [addresses (assoc known ip there)])
+          there))))
+
 (defn packet
   "The event that `datagram` is on a link with `addresses`, {ip address} of the inventory; nil when it is no message, or certainly
-  does not matter to `interest` (nil: everything may)."
-  [datagram interest addresses]
+  does not matter to `interest` (nil: everything may). `senders`: of this link."
+  [datagram interest senders addresses]
   (let [bytes (mdns-socket/bytes-of datagram), length (mdns-socket/length-of datagram)]
     (when (or (nil? interest) (mdns-wire/interests? interest bytes length))
       (when-let [message (mdns-wire/message bytes length)]
-        (let [{:packet/keys [ip] :as sender} (mdns-socket/sender datagram)]
+        (let [{:packet/keys [ip] :as sender} (mdns-socket/sender datagram)
+              [on-link? own?] (sender-there senders addresses ip)]
           (assoc sender
                  :event/type      :packet
                  :packet/message  message
-                 :packet/on-link? (mdns-place/on-link? addresses ip)
-                 :packet/own?     (mdns-place/own? addresses ip)))))))
+                 :packet/on-link? on-link?
+                 :packet/own?     own?))))))
 
 (defn send!
   "Does a :send effect by `sockets`."

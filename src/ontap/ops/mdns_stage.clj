@@ -1,9 +1,10 @@
 ;; SPDX-License-Identifier: Apache-2.0
 (ns ontap.ops.mdns-stage
-  "Links of the calling process's own network namespace on which a command speaks multicast DNS: found, followed as they change, and a
-  machine for each (a map of :begin (fn [] state), :step, :due). In the loop's thread."
+  "Links of the calling process's own network namespace on which a command speaks multicast DNS: found, followed as they change,
+  and a machine for each (a map of :begin (fn [alone?] state), :step, :due). In the loop's thread."
   (:require [clojure.string :as str]
             [ontap.kernel.events :as events]
+            [ontap.kernel.udp :as udp]
             [ontap.model.inventory :as inventory]
             [ontap.model.mdns-presence :as presence]
             [ontap.ops.mdns-io :as mdns-io]
@@ -12,6 +13,8 @@
            (ontap.rtnl Rtnl RtnlMonitor)))
 
 (set! *warn-on-reflection* true)
+
+(def ^:private mdns-port 5353)
 
 (defn- links-of [inventory]
   (sort-by :link/index (vals (:inv/links inventory))))
@@ -45,14 +48,15 @@
     (mdns-io/arm! loop timer ((:due machine) after) #(step! stage speaker {:event/type :time}))
     ((:stepped stage) stage speaker)))
 
-(defn- follow! [{:keys [loop known interest] :as stage} {:keys [place seen sockets] :as speaker}]
+(defn- follow! [{:keys [loop known interest] :as stage} {:keys [place seen sockets senders] :as speaker}]
   (let [before @seen, after (presence/presence @known place)]
     (when (not= (:presence/at before) (:presence/at after))
       (mdns-io/close! loop @sockets)
       (vreset! sockets (if after (mdns-io/open (second (:presence/at after)) "ask it, instead of us") {}))
       (mdns-io/listen! loop @sockets
                        (fn [datagram]
-                         (when-let [event (mdns-io/packet datagram interest (get-in @known [:inv/addresses (:presence/at @seen)]))]
+                         (when-let [event (mdns-io/packet datagram interest senders
+                                                          (get-in @known [:inv/addresses (:presence/at @seen)]))]
                            (step! stage speaker event)))))
     (vreset! seen after)
     (run! #(step! stage speaker %) (remove #(= :again (:event/type %)) (presence/events before after)))))
@@ -66,9 +70,10 @@
     (run! #(follow! stage %) speakers)))
 
 (defn run!!
-  "Runs a stage until `end!` is called, or SIGINT or SIGTERM comes; blocks; what `end!` was given, or 0. `links`: names, none: all that
-  are up and have an address; `machine` {:begin :step :due}; `begin` (fn [stage]) is called once all is ready, `stepped` (fn
-  [stage speaker]) after each step, `perform` (fn [stage speaker effect]) for each effect but :send. Throws with :kind :exit."
+  "Runs a stage until `end!` is called, or SIGINT or SIGTERM comes; blocks; what `end!` was given, or 0. `links`: names, none: all
+  that are up and have an address; `machine` {:begin :step :due}, `alone?` when no other program has the port; `begin` (fn
+  [stage]) is called once all is ready, `stepped` (fn [stage speaker]) after each step, `perform` (fn [stage speaker effect])
+  for each effect but :send. Throws with :kind :exit."
   [{:keys [links machine begin stepped perform env]}]
   (with-open [monitor (RtnlMonitor/open false)
               rtnl    (Rtnl/open)
@@ -77,11 +82,15 @@
     (let [known  (volatile! (reduce #(inventory/fold %1 %2 {}) inventory/empty-inventory (events/read-namespace rtnl nil)))
           result (volatile! 0)
           end!   (fn [status] (vreset! result status) (.stop loop))
+          ;; of two that share it one gets what is sent to this machine alone, and what comes from this very machine
+          ;; neither (RFC 6762 section 15.1)
+          alone? (not (udp/listening? mdns-port))
           places (mapv (fn [name] {:place/name name :place/link name}) (chosen @known links))
           stage  {:loop loop :known known :rtnl rtnl :machine machine :random (SplittableRandom.) :end! end!
                   :stepped (or stepped (fn [_ _])) :perform (or perform (fn [_ _ _]))
-                  :speakers (mapv (fn [place] {:place place :state (volatile! ((:begin machine))) :seen (volatile! nil)
-                                               :sockets (volatile! {}) :timer (volatile! nil)})
+                  :speakers (mapv (fn [place] {:place place :state (volatile! ((:begin machine) alone?)) :seen (volatile! nil)
+                                               :sockets (volatile! {}) :timer (volatile! nil)
+                                               :senders (mdns-io/senders)})
                                   places)}]
       (process/on-signals! loop signals (fn []) #(end! 0))
       (process/on-kernel! loop monitor #(hear! stage monitor))

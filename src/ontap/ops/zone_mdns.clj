@@ -9,6 +9,7 @@
             [ontap.model.mdns-place :as mdns-place]
             [ontap.model.mdns-presence :as presence]
             [ontap.ops.mdns-io :as mdns-io]
+            [ontap.publish.mdns-socket :as mdns-socket]
             [ontap.publish.mdns-wire :as mdns-wire])
   (:import (java.util SplittableRandom)))
 
@@ -52,10 +53,10 @@
   (when (and (next speakers) (some #(mdns-place/own? (get-in inventory [:inv/addresses (:presence/at @(:presence %))]) ip) speakers))
     (into #{} (mapcat #(when-not (identical? speaker %) (mdns/identities @(:machine %)))) speakers)))
 
-(defn- heard! [{:keys [river] :as it} {:keys [presence] :as speaker} datagram]
+(defn- heard! [{:keys [river] :as it} {:keys [presence senders] :as speaker} datagram]
   (let [inventory (:inventory (river))
         addresses (get-in inventory [:inv/addresses (:presence/at @presence)])]
-    (when-let [{:packet/keys [ip] :as event} (mdns-io/packet datagram (interest-of speaker) addresses)]
+    (when-let [{:packet/keys [ip] :as event} (mdns-io/packet datagram (interest-of speaker) senders addresses)]
       (step! it speaker (assoc event :packet/elsewhere (elsewhere it speaker inventory ip))))))
 
 (defn- listen! [{:keys [loop] :as it} {:keys [sockets] :as speaker}]
@@ -67,14 +68,45 @@
   (mdns-io/close! loop @sockets)
   (vreset! sockets {}))
 
+(defn- had
+  "Sockets on the link `index`. Where it is the start of the zone that fails, that ends; one that runs says why it has none, and goes
+  on with all else."
+  [{:keys [note running?]} {:keys [place]} index]
+  (try
+    (mdns-io/open index "leave :mdns out")
+    (catch Exception e
+      (when-not @running? (throw e))
+      (note :warning (str "no multicast DNS on " (:place/name place) ": " (ex-message e)))
+      {})))
+
 (defn- open!
   "Sockets for the link as it is `after`. Those of a link with a number of its own were handed over."
   [it {:keys [place presence sockets] :as speaker} after]
   (when (and (:place/link place) (not= (:presence/at @presence) (:presence/at after)))
     (close! it speaker)
     (when after
-      (vreset! sockets (mdns-io/open (second (:presence/at after)) "leave :mdns out"))
+      (vreset! sockets (had it speaker (second (:presence/at after))))
       (listen! it speaker))))
+
+(defn- alone?
+  "Are all sockets of port 5353 in this process's namespace ours? Who shares the port may get what is sent to this host alone (RFC
+  6762 section 15.1)."
+  [{:keys [speakers]}]
+  (= (udp/sockets 5353)
+     (transduce (map #(if (:place/link (:place %)) (count @(:sockets %)) 0)) + 0 speakers)))
+
+(defn- spoken
+  "The presence `found` as it is with the sockets that are there. Asked of the kernel when a family comes, before it is probed."
+  [it {:keys [place sockets]} before {:presence/keys [families] :as found}]
+  (when found
+    (let [families (into #{} (filter @sockets) families)
+          new      (remove (:presence/families before #{}) families)]
+      (doseq [family new] (mdns-socket/join-again! (get @sockets family)))
+      (assoc found
+             :presence/families families
+             :presence/unicast? (if (and (empty? new) before)
+                                  (:presence/unicast? before)
+                                  (and (:presence/unicast? found) (or (nil? (:place/link place)) (alone? it))))))))
 
 (defn- follow!
   "What the river says now of one link and of its names."
@@ -84,7 +116,7 @@
         found  (presence/presence inventory place)]
     (when-not (= before found)
       (open! it speaker found)
-      (let [after (some-> found (update :presence/families #(into #{} (filter @sockets) %)))]
+      (let [after (spoken it speaker before found)]
         (vreset! presence after)
         (run! #(step! it speaker %) (presence/events before after))))
     (let [names (when-let [at (:presence/at @presence)] (mdns-link/wanted now at @wanted))]
@@ -99,13 +131,14 @@
 
 ;; --- a life
 
-(defn- speaker [saved others? {:place/keys [name sockets link] :as place}]
+(defn- speaker [saved {:place/keys [name sockets] :as place}]
   {:place    place
-   :machine  (volatile! (mdns/machine {:machine/saved (get saved name) :machine/unicast? (not (and link others?))}))
+   :machine  (volatile! (mdns/machine {:machine/saved (get saved name)}))
    :presence (volatile! nil)
    :sockets  (volatile! (or sockets {}))
    :wanted   (volatile! nil)
    :interest (volatile! nil)
+   :senders  (mdns-io/senders)
    :timer    (volatile! nil)})
 
 (defn speak!
@@ -114,14 +147,13 @@
   (fn []) the river now; `note` (fn [level text]); `changed!` (fn []) is called when a name is another on the link. nil when there
   is nowhere to speak. Throws with :kind :exit when port 5353 cannot be had."
   [{:keys [loop zone places saved river note changed!]}]
-  (let [all     (concat (for [link (:mdns/links (:zone/mdns zone))] {:place/name link :place/link link}) places)
-        ;; who shares the port may get what is sent to this host alone (RFC 6762 section 15.1)
-        others? (udp/listening? 5353)]
+  (let [all (concat (for [link (:mdns/links (:zone/mdns zone))] {:place/name link :place/link link}) places)]
     (when (seq all)
       (let [it {:loop loop :river river :note note :changed! changed!
-                :random (SplittableRandom.) :speakers (mapv #(speaker saved others? %) all)}]
+                :random (SplittableRandom.) :running? (volatile! false) :speakers (mapv #(speaker saved %) all)}]
         (run! #(listen! it %) (:speakers it))
         (flowed! it)
+        (vreset! (:running? it) true)
         it))))
 
 (defn again!

@@ -9,12 +9,12 @@
 
 (defn open
   "A socket of `family`, :ipv4 or :ipv6, on the link `index` of the calling thread's namespace; nil when there is no such link
-  (any more), or the kernel has not the family. Throws SysException: EADDRINUSE when another program keeps port 5353 to itself."
+  (any more), or the kernel has not the family, there (IPv6 on an MTU below 1280) or at all. Throws SysException: EADDRINUSE when another program keeps port 5353 to itself."
   ^MdnsSocket [family index]
   (try
     (MdnsSocket/open (= :ipv4 family) (int index))
     (catch SysException e
-      (when-not (contains? #{Errno/ENODEV Errno/EAFNOSUPPORT Errno/EADDRNOTAVAIL} (.errno e)) (throw e)))))
+      (when-not (contains? #{Errno/ENODEV Errno/EAFNOSUPPORT Errno/EADDRNOTAVAIL Errno/EINVAL} (.errno e)) (throw e)))))
 
 (defn adopt
   "The socket that was opened on the link `index` and handed over as `fd`."
@@ -26,6 +26,11 @@
 (defn index "The number of its link." [^MdnsSocket socket] (.index socket))
 
 (defn fd "What an event loop watches for EPOLLIN; it stays the socket's." ^Fd [^MdnsSocket socket] (.fd socket))
+
+(defn join-again!
+  "A member of the group anew: a link that had no IPv6 for a while has forgotten it. False when it cannot be one now."
+  [^MdnsSocket socket]
+  (.joinAgain socket))
 
 (defn receive!
   "The next datagram, or nil; never blocks."

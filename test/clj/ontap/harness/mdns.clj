@@ -63,8 +63,6 @@
   "Gives the host of `lan` its link host0, where it speaks mDNS."
   [lan]
   (quick! (:host lan))
-  ;; else up0 answers for the addresses of host0, too, and gets what is sent to them
-  (zone/sysctl! {:pid (:host lan)} "net.ipv4.conf.all.arp_ignore=1")
   (lan/sh! lan :host "ip" "link" "set" "up0" "up")
   (lan/sh! lan :host "ip" "link" "add" "link" "up0" "name" "host0" "type" "macvlan" "mode" "bridge")
   (lan/sh! lan :host "ip" "link" "set" "host0" "up")

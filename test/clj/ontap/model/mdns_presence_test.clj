@@ -21,7 +21,8 @@
 (deftest where-it-is-spoken
   (testing "by name"
     (is (nil? (of (link 7 "eth0"))))
-    (is (= {:presence/at [nil 7] :presence/families #{:ipv4 :ipv6} :presence/networks #{"10.0.0.0/24" "fd00:1::/64"}}
+    (is (= {:presence/at [nil 7] :presence/families #{:ipv4 :ipv6} :presence/networks #{"10.0.0.0/24" "fd00:1::/64"}
+            :presence/unicast? true}
            (of (link 6 "eth0") (link 7 "host0") (addr 6 "10.9.0.1" 24)
                (addr 7 "10.0.0.5" 24) (addr 7 "fd00:1::5" 64) (addr 7 "fe80::5" 64)))))
   (testing "by number, in a namespace of its own"
@@ -34,6 +35,13 @@
     (is (= #{:ipv4} (:presence/families (of (link 7 "host0") (addr 7 "10.0.0.5" 24) (addr 7 "fe80::5" 64 :tentative)))))
     (is (= #{} (:presence/families (of (link 7 "host0" :link/up? false) (addr 7 "10.0.0.5" 24)))))
     (is (= #{} (:presence/families (of (link 7 "host0" :link/running? false) (addr 7 "10.0.0.5" 24)))))))
+
+(deftest where-unicast-does-not-come
+  (let [unicast? (fn [& events] (:presence/unicast? (apply of events)))]
+    (is (unicast? (link 7 "host0")))
+    (is (not (unicast? (link 6 "up0") (link 7 "host0" :link/parent 6))) "The kernel answers for it on its port.")
+    (is (unicast? (link 6 "up0") (link 7 "host0" :link/parent 6 :link/parent-nsid 2)) "Its port is elsewhere.")
+    (is (= [false] (map :link/unicast? (presence/events nil (of (link 6 "up0") (link 7 "host0" :link/parent 6) (addr 7 "10.0.0.5" 24))))))))
 
 (defn- told [before after]
   (mapv (fn [{:event/keys [type] :link/keys [families]}] (if families [type families] [type])) (presence/events before after)))

@@ -199,3 +199,24 @@
         (doseq [family [:ipv4 :ipv6]]
           (is (= Errno/EADDRINUSE (try (open lan family (index-of lan "up0")) 0
                                        (catch SysException e (.errno e))))))))))
+
+(deftest ^{:jdk :floor} a-link-that-loses-a-family
+  (lan/needs-root!)
+  (lan/with-lan [lan]
+    (let [index   (index-of lan "up0")
+          groups  #(set (re-seq #"224\.0\.0\.251|ff02::fb" (lan/sh! lan :host "ip" "maddr" "show" "dev" "up0")))
+          mtu!    #(lan/sh! lan :host "ip" "link" "set" "up0" "mtu" (str %))]
+      (testing "without IPv6 there is no socket of it"
+        (mtu! 1200)
+        (is (nil? (open lan :ipv6 index)))
+        (with-open [^MdnsSocket four (open lan :ipv4 index)] (is (some? four)))
+        (mtu! 1500))
+      (testing "what came back has forgotten its members"
+        (with-sockets [four six lan "up0"]
+          (is (= #{"224.0.0.251" "ff02::fb"} (groups)))
+          (mtu! 1200)
+          (mtu! 1500)
+          (is (= #{"224.0.0.251"} (groups)))
+          (is (mdns-socket/join-again! six))
+          (is (mdns-socket/join-again! four))
+          (is (= #{"224.0.0.251" "ff02::fb"} (groups))))))))
