@@ -29,9 +29,11 @@
 
 (deftest ^{:slow true :jdk :floor :timeout 300} idle-costs-no-more-than-an-empty-jvm
   (lan/needs-root!)
-  ;; a hundred of what `ontap up`, ontapd and `ontap zone` have make no system calls while nothing happens
-  (let [wanted (if (gcc?) ["ontap" "ontapd" "zone"] ["ontap" "zone"])
-        lines  (apply lines-of 280 "test/bench/idle" 1 30 100 lan/program (if (gcc?) ["up" "ontapd" "zone"] ["up" "zone"]))]
+  ;; a hundred of what `ontap up`, ontapd and `ontap zone` (without and with multicast DNS) have make no system calls while
+  ;; nothing happens
+  (let [wanted (if (gcc?) ["ontap" "ontapd" "zone" "mdns"] ["ontap" "zone" "mdns"])
+        lines  (apply lines-of 280 "test/bench/idle" 1 30 100 lan/program
+                      (if (gcc?) ["up" "ontapd" "zone" "mdns"] ["up" "zone" "mdns"]))]
     (doseq [program wanted
             :let [[line & figures] (some #(re-find (re-pattern (str "^idle " program " (\\d+), empty (\\d+), allowed (\\d+)$")) %)
                                          lines)

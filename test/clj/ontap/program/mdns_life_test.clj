@@ -98,14 +98,19 @@
               _     (told/at listener (+ (double named) 900) (told/word "mdns" "ipv4" "says" "late.local" "A"))
               ours  (packets/stop! capture)
               probes (filter #(and (= :ipv4 (:family %)) (packets/probe? % "late.local")) ours)
+              begun  (if (seq probes) (- (double (:at (first probes))) (double known)) 0.0)
               during (filter #(and (:response? %) (= "224.0.0.251" (:to %)) (< before (:at %) (+ before 3000.0))) ours)]
-          (println (str "  " sent ", a new name meanwhile after " (format "%.1f" (- named known)) " ms, "
+          (println (str "  " sent ", a new name meanwhile: probed for after " (format "%.1f" begun) " ms, then after "
+                        (str/join ", " (map #(format "%.1f" %) (packets/gaps probes))) " ms, announced after "
+                        (format "%.1f" (- named known)) " ms, "
                         (count during) " multicast responses"))
           (is (<= 50000 (parse-long (second (re-find #"sent (\d+)" sent)))) sent)
           (testing "a name that comes meanwhile is probed for in time"
             (is (= 3 (count probes)) (pr-str (packets/gaps probes)))
             (is (every? #(<= 225 % 325) (packets/gaps probes)) (pr-str (packets/gaps probes)))
-            (is (<= (- named known) 1150)))
+            ;; up to 250 ms are by chance (section 8.1); the rest is the machine's
+            (is (<= begun 450) (str begun))
+            (is (<= (- named known) 1350) (str (- named known))))
           (testing "answered, and no record more than once a second (section 6)"
             (is (some #(packets/says? % "web.local" "A") during))
             (is (some #(packets/says? % "_http._tcp.local" "PTR") during))
