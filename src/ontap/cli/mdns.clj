@@ -19,16 +19,25 @@
   [text]
   (mistake/printable text))
 
+(defn- put-edn!
+  "Prints `data`; a control character in one of its texts as EDN's \\uXXXX."
+  [data]
+  (println (printable (pr-str data)))
+  (flush))
+
 ;; --- resolve
 
 (defn- meant
-  "[name reverse?] of the word a person typed. Throws with :kind :exit."
+  "[name reverse? link] of the word a person typed; a link (or nil) is in it. Throws with :kind :exit."
   [word]
-  (let [ip (address/octets word)
+  (let [[_ scoped link] (re-matches #"(?i)(fe[89ab][0-9a-f]:.*)%(.+)" word)
+        word (if (and scoped (address/octets scoped)) scoped word)
+        ip (address/octets word)
         n  (if ip (record/reverse-name word) (mdns-name/of-text word))]
     (cond
-      (nil? n) (throw (usage-error (str (mistake/shown word) " is no name; `ontap resolve wiki.local` asks for one, `ontap resolve 10.0.0.5` for the name of an address")))
-      ip       [n true]
+      (nil? n) (throw (usage-error (str (mistake/shown word) " is no name; `ontap resolve wiki.local` asks for one, "
+                                        "`ontap resolve 10.0.0.5` for the name of an address")))
+      ip       [n true link]
       (mdns-name/below? n mdns-name/local) [n false]
       (= 1 (count (mdns-name/labels n)))   [(mdns-name/of-labels (conj (mdns-name/labels n) "local")) false]
       :else (throw (usage-error (str "multicast DNS knows names below local, and " (printable word) " is none; ask a DNS server"))))))
@@ -37,11 +46,11 @@
   "Prints what the links answer for a name or an address; 1 when nobody does. Blocks."
   [{:keys [options arguments env]}]
   (let [{:keys [link timeout format]} options
-        [n reverse?] (meant (first arguments))
+        [n reverse? scope] (meant (first arguments))
         answers ((requiring-resolve 'ontap.ops.mdns-ask/resolve!)
-                 {:name n :reverse? reverse? :links link :timeout-ms (ms timeout) :env env})]
+                 {:name n :reverse? reverse? :links (if scope [scope] link) :timeout-ms (ms timeout) :env env})]
     (cond
-      (= "edn" format) (prn answers)
+      (= "edn" format) (put-edn! answers)
       (empty? answers) (println (str "nobody here answers for " (printable (first arguments))))
       :else            (run! (comp println printable) answers))
     (if (seq answers) 0 1)))
@@ -60,7 +69,7 @@
         (throw (usage-error (str (mistake/shown word) " is no type of services; it should be such as _http._tcp")))))))
 
 (def ^:private columns
-  [["TYPE"      :service/type]
+  [["TYPE"      #(printable (:service/type %))]
    ["NAME"      #(printable (:service/instance %))]
    ["HOST"      #(printable (or (:service/host %) "-"))]
    ["PORT"      #(str (or (:service/port %) "-"))]
@@ -79,7 +88,7 @@
     (doseq [row rows :when (and (whole? row) (not (kept row)))]
       (println (str "+ " (str/join "  " (map (fn [[_ f]] (f row)) columns)))))
     (doseq [row before :when (and (whole? row) (not (now row)) (not (there (key row))))]
-      (println (str "- " (printable (:service/instance row)) "  " (:service/type row) "  " (:mdns/link row))))
+      (println (str "- " (printable (:service/instance row)) "  " (printable (:service/type row)) "  " (:mdns/link row))))
     (flush)))
 
 (defn browse
@@ -91,11 +100,11 @@
     ((requiring-resolve 'ontap.ops.mdns-ask/browse!)
      {:type type :links link :env env :timeout-ms (when-not watch (ms timeout))
       :told (fn [rows]
-              (when watch (if (= "edn" format) (do (prn rows) (flush)) (told! @all rows)))
+              (when watch (if (= "edn" format) (put-edn! rows) (told! @all rows)))
               (vreset! all rows))})
     (cond
       watch            0
-      (= "edn" format) (do (prn @all) 0)
+      (= "edn" format) (do (put-edn! @all) 0)
       (empty? @all)    (do (println (if (first arguments) "nobody here offers that" "nobody here offers anything")) 1)
       :else            (do (run! println (status/lines columns @all)) 0))))
 

@@ -102,5 +102,8 @@
 (defn but
   "`queue` where what waits for `asker` goes without `ks` besides it."
   [{:keys [items] :as queue} asker ks]
-  (assoc queue :items (reduce-kv (fn [m key p] (if (= asker (:asker p)) (assoc m key (update p :but #(into (or % #{}) ks))) m))
-                                 items items)))
+  (let [ks   (set ks)
+        ;; what was asked for together knows the same set
+        with (memoize (fn [known] (if known (into known ks) ks)))]
+    (assoc queue :items (reduce-kv (fn [m key p] (if (= asker (:asker p)) (assoc m key (update p :but with)) m))
+                                   items items))))

@@ -15,52 +15,55 @@
 
 (def ^:private bound "So many types, and instances of each, are followed: anybody may say that there are more." 200)
 
-(defn- targets [cache name]
-  (into [] (comp (map :mdns/rdata) (map mdns-name/fold) (filter #(mdns-name/below? % mdns-name/local)) (distinct) (take bound))
-        (cache/of cache name record/ptr)))
+(defn- local? [name] (mdns-name/below? name mdns-name/local))
 
-(defn- types [cache type] (if type [type] (targets cache all-types)))
+(defn- targets [index name]
+  (into [] (comp (map :mdns/rdata) (map mdns-name/fold) (filter local?) (distinct) (take bound))
+        (get index [name record/ptr])))
 
-(defn- hosts-of [cache instance]
-  (keep (comp :srv/target record/srv-data) (cache/of cache instance record/srv)))
+(defn- types [index type] (if type [type] (targets index all-types)))
+
+(defn- hosts-of [index instance]
+  (keep (comp :srv/target record/srv-data) (get index [instance record/srv])))
 
 (defn questions
   "What has to be asked, #{[folded-name type]}, to know the services of `type` (the folded name of one, nil: all) as far as is known
   what there is to ask for."
   [cache type]
-  (let [ts        (types cache type)
-        instances (mapcat #(targets cache %) ts)
-        hosts     (map mdns-name/fold (mapcat #(hosts-of cache %) instances))]
+  (let [index     (cache/index cache)
+        ts        (types index type)
+        instances (mapcat #(targets index %) ts)
+        hosts     (into [] (comp (mapcat #(hosts-of index %)) (map mdns-name/fold) (filter local?)) instances)]
     (-> (if type #{} #{[all-types record/ptr]})
         (into (map #(vector % record/ptr)) ts)
         (into (mapcat #(vector [% record/srv] [% record/txt])) instances)
         (into (mapcat #(vector [% record/a] [% record/aaaa])) hosts))))
 
-(defn addresses
-  "The addresses (texts) of the host `name` that are known, IPv4 first."
-  [cache name]
-  (let [folded (mdns-name/fold name)]
-    (into [] (comp (mapcat #(cache/of cache folded %)) (keep record/ip) (distinct)) [record/a record/aaaa])))
+(defn- addresses
+  "The addresses (texts) of the folded host `name` that are known, IPv4 first."
+  [index name]
+  (into [] (comp (mapcat #(get index [name %])) (keep record/ip) (distinct)) [record/a record/aaaa]))
 
 (defn- instance-text
-  "The first label of an instance's name as it was said, and the type behind it."
-  [cache type instance]
-  (let [said (some #(when (= instance (mdns-name/fold (:mdns/rdata %))) (:mdns/rdata %)) (cache/of cache type record/ptr))]
+  "The first label of an instance's name as it was said."
+  [index type instance]
+  (let [said (some #(when (= instance (mdns-name/fold (:mdns/rdata %))) (:mdns/rdata %)) (get index [type record/ptr]))]
     (first (mdns-name/labels said))))
 
 (defn rows
   "The instances that are known: [{:service/type \"_http._tcp\" :service/instance text :service/host text-or-nil :service/port n-or-nil
   :service/txt [text] :host/addresses [text]}], sorted."
   [cache type]
-  (vec (sort-by (juxt :service/type :service/instance)
-                (for [t (types cache type), instance (targets cache t)]
-                  (let [{:srv/keys [port target]} (some record/srv-data (cache/of cache instance record/srv))]
-                    {:service/type     (str/replace (mdns-name/text t) #"\.local$" "")
-                     :service/instance (instance-text cache t instance)
-                     :service/host     (some-> target mdns-name/text)
-                     :service/port     port
-                     :service/txt      (into [] (comp (mapcat record/txt-strings) (remove str/blank?)) (cache/of cache instance record/txt))
-                     :host/addresses   (if target (addresses cache target) [])})))))
+  (let [index (cache/index cache)]
+    (vec (sort-by (juxt :service/type :service/instance)
+                  (for [t (types index type), instance (targets index t)]
+                    (let [{:srv/keys [port target]} (some record/srv-data (get index [instance record/srv]))]
+                      {:service/type     (str/replace (mdns-name/text t) #"\.local$" "")
+                       :service/instance (instance-text index t instance)
+                       :service/host     (some-> target mdns-name/text)
+                       :service/port     port
+                       :service/txt      (into [] (comp (mapcat record/txt-strings) (remove str/blank?)) (get index [instance record/txt]))
+                       :host/addresses   (if target (addresses index (mdns-name/fold target)) [])}))))))
 
 ;; --- one name
 
@@ -70,17 +73,12 @@
   (let [n (mdns-name/fold name)]
     (if reverse? #{[n record/ptr]} #{[n record/a] [n record/aaaa]})))
 
-(defn- denied?
-  "Does the owner of the name say that it has no records of `type` (RFC 6762 section 6.1)?"
-  [cache name type]
-  (some #(some-> (record/nsec-types %) (contains? type) not) (cache/of cache name record/nsec)))
-
 (defn answered
   "What is known of `name`: {:resolve/answers [text] :resolve/whole? b}; whole when nothing more is to be expected."
   [cache name reverse?]
-  (let [n (mdns-name/fold name)]
+  (let [n (mdns-name/fold name), index (cache/index cache)]
     (if reverse?
-      (let [found (mapv (comp mdns-name/text :mdns/rdata) (cache/of cache n record/ptr))]
+      (let [found (mapv (comp mdns-name/text :mdns/rdata) (get index [n record/ptr]))]
         {:resolve/answers found :resolve/whole? (boolean (seq found))})
-      {:resolve/answers (addresses cache n)
-       :resolve/whole?  (every? #(or (seq (cache/of cache n %)) (denied? cache n %)) [record/a record/aaaa])})))
+      {:resolve/answers (addresses index n)
+       :resolve/whole?  (every? #(or (contains? index [n %]) (cache/denied? index n %)) [record/a record/aaaa])})))

@@ -3,8 +3,9 @@
   "What somebody who asks has heard on a link (RFC 6762 sections 10 and 5.2). Pure.
 
   A cache is {identity {:cache/record record :cache/heard-ms ms :cache/until-ms ms}}, by
-  `ontap.model.mdns-record/identity-of`, and :cache/asked, how often others asked for it since in vain. A goodbye, and what a newer record with the cache-flush bit replaces, lives
-  for one more second. It holds `most` records; who floods a link loses what ends soonest."
+  `ontap.model.mdns-record/identity-of`, and :cache/asked, how often others asked for it since in
+  vain. A goodbye, and what a newer record with the cache-flush bit replaces, lives for one more
+  second. It holds `most` records; of more, those that end soonest are forgotten."
   (:require [ontap.model.mdns-record :as record]))
 
 (set! *warn-on-reflection* true)
@@ -60,8 +61,9 @@
              cache cache))
 
 (defn unanswered
-  "`cache` after a query of somebody else, at `now`, for the question [folded-name type], whose known answers have the identities `known`: what it has
-  here, and was not answered, is no more ten seconds after the second such query (RFC 6762 section 10.5)."
+  "`cache` after a query of somebody else, at `now`, for the question [folded-name type], whose known answers have the
+  identities `known`: what it has here, and was not answered, is no more ten seconds after the second such query (RFC 6762
+  section 10.5)."
   [cache [name type] known now]
   (reduce-kv (fn [c [n t :as id] {:cache/keys [asked]}]
                (if (and (= n name) (or (= t type) (= record/any type)) (not (contains? known id)))
@@ -72,11 +74,22 @@
              cache cache))
 
 (defn of
-  "The records of the folded `name` and `type` (nil: any) that are known."
+  "The records of the folded `name` and `type` (nil: any) that are known, sorted."
   [cache name type]
-  (into [] (comp (filter (fn [[[n t] _]] (and (= n name) (or (nil? type) (= t type)))))
-                 (map (comp :cache/record val)))
-        (sort-by key cache)))
+  (->> cache
+       (filter (fn [[[n t] _]] (and (= n name) (or (nil? type) (= t type)))))
+       (sort-by key)
+       (mapv (comp :cache/record val))))
+
+(defn index
+  "What is known by what would be asked: {[folded-name type] [record]}, each sorted. For who looks for much at once."
+  [cache]
+  (reduce (fn [m [[name type] {:cache/keys [record]}]] (update m [name type] (fnil conj []) record)) {} (sort-by key cache)))
+
+(defn denied?
+  "Does the owner of the folded `name` say in the `index` that it has no records of `type` (RFC 6762 section 6.1)?"
+  [index name type]
+  (boolean (some #(some-> (record/nsec-types %) (contains? type) not) (get index [name record/nsec]))))
 
 (defn left-ms
   "How long an entry is still good at `now`."

@@ -6,12 +6,14 @@
     (step state event now seed) -> {:mdns/state state' :mdns/effects [{:effect/type :send :send/to :multicast :send/families
                                     :send/message}]}
 
-  Events: {:event/type :link :link/families #{family}}, {:event/type :ask :ask/questions #{[folded-name type]}} (all that is
-  wanted from now on), {:event/type :doubt :ask/questions #{…}} (what was heard of these did not serve: it is asked for again, and
-  ends in ten seconds if nobody answers), packets as for `ontap.model.mdns`, and {:event/type :time}. What was heard is in
-  :querier/cache.
+  Events: {:event/type :link :link/families #{family} :link/unicast? b} (does what is sent to our address come to us? Else no such
+  answer is asked for), {:event/type :ask :ask/questions #{[folded-name type]}} (all that is wanted from now on), {:event/type
+  :doubt :ask/questions #{…}} (what was heard of these did not serve: it is asked for again, and ends in ten seconds if nobody
+  answers), packets as for `ontap.model.mdns`, and {:event/type :time}. What was heard is in :querier/cache.
 
-  A question: {:at ms, nil while a unique answer is known; :wait ms until the one after}."
+  :querier/asked {[folded-name type] {:at ms, nil while a unique answer is known; :wait ms until the one after}},
+  :querier/refresh {identity [ms]} when what was heard is asked for again, :querier/unicast ms when a unicast answer was asked
+  for, or nil."
   (:require [ontap.model.chance :as chance]
             [ontap.model.mdns-cache :as cache]
             [ontap.model.mdns-name :as mdns-name]
@@ -22,15 +24,20 @@
 (def ^:private first-ms "The first query waits, lest all ask at once (RFC 6762 section 5.2)." [20 120])
 (def ^:private again-ms "The second comes after this; each later one after twice as long as the one before." 1000)
 (def ^:private longest-ms "But not longer." 3600000)
-(def ^:private refreshes "A record that is wanted is asked for again at these parts of its life, in hundredths, and up to 2 more." [80 85 90 95])
+(def ^:private refreshes
+  "A record that is wanted is asked for again at these parts of its life, in hundredths, and up to 2 more."
+  [80 85 90 95])
 (def ^:private port 5353)
 
 (def ^:private unicast-ms "So long after a query that wanted them unicast answers are believed (RFC 6762 section 6)." 2000)
 
 (defn querier
-  "Nothing is asked and nothing was heard."
-  []
-  {:querier/families #{} :querier/asked {} :querier/cache cache/empty-cache :querier/refresh {} :querier/unicast :never})
+  "Nothing is asked and nothing was heard. `alone?`: no other program of this machine has port 5353, so that what is sent to this
+  machine alone comes to us (RFC 6762 sections 5.4 and 15.1)."
+  ([] (querier true))
+  ([alone?]
+   {:querier/families #{} :querier/asked {} :querier/cache cache/empty-cache :querier/refresh {}
+    :querier/alone? (boolean alone?) :querier/reached? true :querier/first? true :querier/unicast nil}))
 
 ;; --- what is wanted
 
@@ -45,10 +52,11 @@
       (contains? asked [(mdns-name/fold name) record/any])))
 
 (defn- refresh-times
-  "When a record heard at `now` is asked for again."
-  [now ttl seed]
+  "When a record heard at `heard` is asked for again, from `now` on."
+  [heard ttl now seed]
   (let [[more] (chance/between seed 0 20)]
-    (mapv #(+ (long now) (* (long ttl) (+ (* 10 (long %)) (long more)))) refreshes)))
+    (into [] (comp (map #(+ (long heard) (* (long ttl) (+ (* 10 (long %)) (long more))))) (filter #(< (long now) (long %))))
+          refreshes)))
 
 (defn- refreshing
   "With the times at which what was just heard is asked for again; of a record that is not wanted none."
@@ -58,22 +66,33 @@
             (reduce (fn [times {:mdns/keys [ttl] :as r}]
                       (let [id (record/identity-of r)]
                         (if (and (pos? (long ttl)) (contains? known id) (wanted? asked r))
-                          (assoc times id (refresh-times now ttl seed))
+                          (assoc times id (refresh-times now ttl now seed))
                           (dissoc times id))))
                     (select-keys times (keys known)) records))))
 
-(defn- ask [{:querier/keys [asked] :as state} questions now seed]
-  (let [asked (into {} (map (fn [q] [q (or (get asked q) (soon now seed))])) questions)]
-    (-> state
-        (assoc :querier/asked asked)
-        ;; what nobody wants to know is not asked for again
-        (update :querier/refresh #(into {} (filter (fn [[id _]] (wanted? asked (get-in state [:querier/cache id :cache/record])))) %)))))
+(defn- settled?
+  "Is there an answer in the `index` beside which there is no other?"
+  [index [name type :as q]]
+  (or (some :mdns/flush? (get index q)) (cache/denied? index name type)))
 
-(defn- link [{:querier/keys [families] :as state} now-there now seed]
-  (cond-> (assoc state :querier/families now-there)
+(defn- ask [{:querier/keys [asked refresh] known :querier/cache :as state} questions now seed]
+  (let [index (cache/index known)
+        asked (into {} (map (fn [q] [q (cond (contains? asked q)    (get asked q)
+                                             ;; it came along with an answer to something else
+                                             (settled? index q) {:at nil :wait again-ms}
+                                             :else                  (soon now seed))]))
+                    questions)]
+    (assoc state
+           :querier/asked asked
+           ;; what nobody wants to know is not asked for again
+           :querier/refresh (into {} (for [[id {:cache/keys [heard-ms] there :cache/record}] known :when (wanted? asked there)]
+                                       [id (or (get refresh id) (refresh-times heard-ms (:mdns/ttl there) now seed))])))))
+
+(defn- link [{:querier/keys [families] :as state} {now-there :link/families :link/keys [unicast?] :or {unicast? true}} now seed]
+  (cond-> (assoc state :querier/families now-there :querier/reached? unicast?)
     ;; what is on it is to be learned anew
     (and (empty? families) (seq now-there))
-    (-> (assoc :querier/unicast :never)
+    (-> (assoc :querier/first? true :querier/unicast nil)
         (update :querier/asked update-vals (fn [_] (soon now seed))))))
 
 (defn- doubt [state questions now]
@@ -98,7 +117,8 @@
 
 (defn- query [known questions unicast now]
   (let [qs (into {} (map (juxt identity identity)) questions)]
-    {:message/questions (mapv (fn [[name type :as q]] {:mdns/name name :mdns/type type :mdns/class record/in :mdns/unicast? (contains? unicast q)})
+    {:message/questions (mapv (fn [[name type :as q]]
+                                {:mdns/name name :mdns/type type :mdns/class record/in :mdns/unicast? (contains? unicast q)})
                               questions)
      :message/answers   (known-answers known qs now)}))
 
@@ -114,11 +134,12 @@
 (defn- unanswered
   "Questions whose unique answer has ended, asked again."
   [asked known now seed]
-  (into {} (map (fn [[[name type] {:keys [at]} :as entry]]
-                  (if (or at (seq (cache/of known name type))) entry [(key entry) (soon now seed)])))
-        asked))
+  (let [index (delay (cache/index known))]
+    (into {} (map (fn [[[name type :as q] {:keys [at]} :as entry]]
+                    (if (or at (contains? @index q) (cache/denied? @index name type)) entry [q (soon now seed)])))
+          asked)))
 
-(defn- time-passes [{:querier/keys [families unicast] :as state} now seed]
+(defn- time-passes [{:querier/keys [families alone? reached? first? unicast] :as state} now seed]
   (let [known     (cache/alive (:querier/cache state) now)
         asked     (unanswered (:querier/asked state) known now seed)
         refresh   (select-keys (:querier/refresh state) (keys known))
@@ -126,18 +147,18 @@
         questions (due-questions asked now)
         old       (due-refreshes refresh now)
         again     (into questions (map (fn [[[name type] _]] [name type])) old)
-        first?    (= :never unicast)]
+        ;; a unicast answer is wanted by the first query of all alone (RFC 6762 section 5.4)
+        unicast?  (and alone? reached? first?)]
     (if (or (empty? families) (empty? again))
       [state []]
       [(-> state
-           (assoc :querier/unicast (if first? now (if (= :never unicast) nil unicast)))
+           (assoc :querier/first? false :querier/unicast (if unicast? now unicast))
            (update :querier/asked #(reduce (fn [asked q] (update asked q advanced now)) % questions))
            (update :querier/refresh
                    #(reduce (fn [times id] (update times id (fn [ats] (into [] (drop-while (fn [at] (<= (long at) (long now)))) ats))))
                             % (keys old))))
        [{:effect/type :send :send/to :multicast :send/families families
-         ;; a unicast answer is wanted by the first query of all alone (RFC 6762 section 5.4)
-         :send/message (query known again (if first? questions #{}) now)}]])))
+         :send/message (query known again (if unicast? questions #{}) now)}]])))
 
 (defn due
   "The ms at which {:event/type :time} is wanted, or nil."
@@ -157,14 +178,21 @@
 (defn- believed? [{:querier/keys [unicast]} {:packet/keys [multicast?] from :packet/port} now]
   (and (= port from)
        (or multicast?
-           (and (number? unicast) (<= (- (long now) (long unicast)) (long unicast-ms))))))
+           (and unicast (<= (- (long now) (long unicast)) (long unicast-ms))))))
 
 (defn- answered
-  "Whose answer is unique is asked no more until that ends (RFC 6762 section 5.2)."
+  "Whose answer is unique is asked no more until that ends (RFC 6762 section 5.2); a denial is one, too (section 6.1)."
   [asked records]
-  (reduce (fn [asked {:mdns/keys [name type ttl flush?]}]
-            (let [q [(mdns-name/fold name) type]]
-              (cond-> asked (and flush? (pos? (long ttl)) (contains? asked q)) (update q assoc :at nil))))
+  (reduce (fn [asked {:mdns/keys [name type ttl flush?] :as r}]
+            (let [n (mdns-name/fold name)]
+              (if-not (and flush? (pos? (long ttl)))
+                asked
+                (reduce (fn [asked q] (if (contains? asked q) (update asked q assoc :at nil) asked))
+                        asked
+                        (if (= record/nsec type)
+                          (when-let [there (some-> (record/nsec-types r) (conj record/any))]
+                            (filter (fn [[name type]] (and (= n name) (not (contains? there type)))) (keys asked)))
+                          [[n type]])))))
           asked records))
 
 (defn- hear [state {:packet/keys [message]} now seed]
@@ -201,7 +229,7 @@
   [state event now seed]
   (let [[state effects]
         (case (:event/type event)
-          :link   [(link state (:link/families event) now seed) []]
+          :link   [(link state event now seed) []]
           :ask    [(ask state (:ask/questions event) now seed) []]
           :doubt  [(doubt state (:ask/questions event) now) []]
           :packet [(packet state event now seed) []]

@@ -11,7 +11,7 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private machine {:begin querier/querier :step querier/step :due querier/due})
+(def ^:private machine {:begin (fn [alone?] (querier/querier alone?)) :step querier/step :due querier/due})
 
 (defn- heard [{:keys [state]}]
   (querier/heard @state (mdns-io/now-ms)))
@@ -68,8 +68,9 @@
   (mapv #(assoc % :mdns/link (:place/name place)) (browse/rows (heard speaker) type)))
 
 (defn browse!
-  "Asks for the services of `type` (a folded name, nil: all) and calls `told` (fn [rows]) each time they are others than before; rows are
-  those of `ontap.model.mdns-browse` with :mdns/link. `links` (none: all); for `timeout-ms`, nil: until it is ended. Blocks; 0."
+  "Asks for the services of `type` (a folded name, nil: all) and calls `told` (fn [rows]) each time they are others than before;
+  rows are those of `ontap.model.mdns-browse` with :mdns/link. `links` (none: all); for `timeout-ms`, nil: until it is ended.
+  Blocks; 0."
   [{:keys [type links timeout-ms env told]}]
   (let [last   (volatile! [])
         wanted #(browse/questions % type)]

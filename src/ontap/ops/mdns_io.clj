@@ -22,9 +22,9 @@
 (defn now-ms "The clock of all machines: whole ms of CLOCK_BOOTTIME." [] (quot (Clock/boottimeNanos) 1000000))
 
 (defn open
-  "{family socket} on the link `index` of the calling thread's namespace. Throws with :kind :exit when another program keeps
+  "{family socket} of those of `families` that are there, on the link `index` of the calling thread's namespace. Throws with :kind :exit when another program keeps
   the port to itself; `instead` says what else could be done."
-  [index instead]
+  [index families instead]
   (try
     (reduce (fn [sockets family]
               (try
@@ -32,7 +32,7 @@
                 (catch Throwable t
                   (run! mdns-socket/close! (vals sockets))
                   (throw t))))
-            {} [:ipv4 :ipv6])
+            {} families)
     (catch SysException e
       (throw (if (= Errno/EADDRINUSE (.errno e))
                (process/exit 111 (str "unable to speak multicast DNS: another program keeps port 5353 to itself "

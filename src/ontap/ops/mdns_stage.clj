@@ -52,7 +52,7 @@
   (let [before @seen, after (presence/presence @known place)]
     (when (not= (:presence/at before) (:presence/at after))
       (mdns-io/close! loop @sockets)
-      (vreset! sockets (if after (mdns-io/open (second (:presence/at after)) "ask it, instead of us") {}))
+      (vreset! sockets (if after (mdns-io/open (second (:presence/at after)) [:ipv4 :ipv6] "ask it, instead of us") {}))
       (mdns-io/listen! loop @sockets
                        (fn [datagram]
                          (when-let [event (mdns-io/packet datagram interest senders
@@ -84,7 +84,7 @@
           end!   (fn [status] (vreset! result status) (.stop loop))
           ;; of two that share it one gets what is sent to this machine alone, and what comes from this very machine
           ;; neither (RFC 6762 section 15.1)
-          alone? (not (udp/listening? mdns-port))
+          alone? (zero? (long (udp/sockets mdns-port)))
           places (mapv (fn [name] {:place/name name :place/link name}) (chosen @known links))
           stage  {:loop loop :known known :rtnl rtnl :machine machine :random (SplittableRandom.) :end! end!
                   :stepped (or stepped (fn [_ _])) :perform (or perform (fn [_ _ _]))

@@ -71,9 +71,9 @@
 (defn- had
   "Sockets on the link `index`. Where it is the start of the zone that fails, that ends; one that runs says why it has none, and goes
   on with all else."
-  [{:keys [note running?]} {:keys [place]} index]
+  [{:keys [note running?]} {:keys [place]} index families]
   (try
-    (mdns-io/open index "leave :mdns out")
+    (mdns-io/open index families "leave :mdns out")
     (catch Exception e
       (when-not @running? (throw e))
       (note :warning (str "no multicast DNS on " (:place/name place) ": " (ex-message e)))
@@ -81,11 +81,12 @@
 
 (defn- open!
   "Sockets for the link as it is `after`. Those of a link with a number of its own were handed over."
-  [it {:keys [place presence sockets] :as speaker} after]
+  [it {:keys [place presence sockets tried] :as speaker} after]
   (when (and (:place/link place) (not= (:presence/at @presence) (:presence/at after)))
     (close! it speaker)
     (when after
-      (vreset! sockets (had it speaker (second (:presence/at after))))
+      (vreset! tried #{})
+      (vreset! sockets (had it speaker (second (:presence/at after)) [:ipv4 :ipv6]))
       (listen! it speaker))))
 
 (defn- alone?
@@ -95,10 +96,26 @@
   (= (udp/sockets 5353)
      (transduce (map #(if (:place/link (:place %)) (count @(:sockets %)) 0)) + 0 speakers)))
 
+(defn- unicast?
+  "May the link `found` be answered by unicast? Asked of the kernel."
+  [it {:keys [place]} {:presence/keys [unicast?]}]
+  (and unicast? (or (nil? (:place/link place)) (alone? it))))
+
+(defn- more-sockets!
+  "Sockets for families that the link has now, and had not when it was opened: once, for as long as it has them."
+  [{:keys [loop] :as it} {:keys [place sockets tried] :as speaker} {:presence/keys [at families]}]
+  (let [missing (into #{} (remove @sockets) families)]
+    (when (and (:place/link place) (seq (remove @tried missing)))
+      (let [more (select-keys (had it speaker (second at) missing) missing)]
+        (vswap! sockets merge more)
+        (mdns-io/listen! loop more #(heard! it speaker %))))
+    (vreset! tried missing)))
+
 (defn- spoken
-  "The presence `found` as it is with the sockets that are there. Asked of the kernel when a family comes, before it is probed."
-  [it {:keys [place sockets]} before {:presence/keys [families] :as found}]
+  "The presence `found` as it is with the sockets that are there."
+  [it {:keys [sockets] :as speaker} before {:presence/keys [families] :as found}]
   (when found
+    (more-sockets! it speaker found)
     (let [families (into #{} (filter @sockets) families)
           new      (remove (:presence/families before #{}) families)]
       (doseq [family new] (mdns-socket/join-again! (get @sockets family)))
@@ -106,11 +123,20 @@
              :presence/families families
              :presence/unicast? (if (and (empty? new) before)
                                   (:presence/unicast? before)
-                                  (and (:presence/unicast? found) (or (nil? (:place/link place)) (alone? it))))))))
+                                  (unicast? it speaker found))))))
+
+(defn- before-probing!
+  "Names will be probed for: who shares the port may have come since the last time."
+  [it {:keys [place presence] :as speaker} inventory]
+  (let [{:presence/keys [families] :as now} @presence
+        may? (unicast? it speaker (presence/presence inventory place))]
+    (when (and (seq families) (not= may? (:presence/unicast? now)))
+      (vswap! presence assoc :presence/unicast? may?)
+      (step! it speaker {:event/type :link :link/families families :link/unicast? may?}))))
 
 (defn- follow!
   "What the river says now of one link and of its names."
-  [{:keys [river] :as it} {:keys [place presence sockets wanted] :as speaker}]
+  [{:keys [river] :as it} {:keys [place presence wanted] :as speaker}]
   (let [{:keys [inventory] :as now} (river)
         before @presence
         found  (presence/presence inventory place)]
@@ -121,6 +147,7 @@
         (run! #(step! it speaker %) (presence/events before after))))
     (let [names (when-let [at (:presence/at @presence)] (mdns-link/wanted now at @wanted))]
       (when-not (identical? names @wanted)
+        (when (some #(not (contains? @wanted (key %))) names) (before-probing! it speaker inventory))
         (vreset! wanted names)
         (step! it speaker {:event/type :wanted :mdns/wanted (or names {})})))))
 
@@ -136,6 +163,7 @@
    :machine  (volatile! (mdns/machine {:machine/saved (get saved name)}))
    :presence (volatile! nil)
    :sockets  (volatile! (or sockets {}))
+   :tried    (volatile! #{})
    :wanted   (volatile! nil)
    :interest (volatile! nil)
    :senders  (mdns-io/senders)

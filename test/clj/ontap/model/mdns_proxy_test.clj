@@ -59,14 +59,14 @@
       (until! w 40000)
       (let [effects (merge-with into (give w (asks "arroyocc.local" record/a)) (until! w 40200))]
         (is (empty? (:ask effects)))
-        (is (= [20] (map :mdns/ttl (said effects)))))
+        (is (= [19] (map :mdns/ttl (said effects))) "What is left of 60 s after 40, and of the time it waited."))
       (until! w 61000)
       (is (seq (:ask (give w (asks "arroyocc.local" record/a))))))))
 
 (deftest two-minutes-at-most
   (let [w (world), asked (give w (asks "a.local" record/a))]
     (give w (says asked 0 [(server-a "a.vanya" "10.0.0.5" 86400)]))
-    (is (= [120] (map :mdns/ttl (said (until! w 500)))))
+    (is (= [119] (map :mdns/ttl (said (until! w 500)))) "Two minutes, less what it waited.")
     (until! w 121000)
     (is (seq (:ask (give w (asks "a.local" record/a)))))))
 
@@ -116,12 +116,54 @@
       (is (= 2 (count (:ask effects))) "Asked again twice.")
       (is (= 1 (count (:silent effects))))
       (is (nil? (mdns-proxy/due (:machine @w)))))
-    (is (seq (:ask (give w (asks "a.local" record/a)))) "Who asks later is asked for anew.")))
+    (is (seq (:ask (give w (asks "a.local" record/a)))) "Who asks later is asked for anew."))
+  (testing "about what is none of its names: that is no news, and it is left alone for a minute"
+    (let [w (world), q (asks "9.0.0.10.in-addr.arpa" record/ptr)]
+      (give w q)
+      (is (nil? (:silent (until! w 10000))))
+      (is (= {} (give w q)))
+      (until! w 70000)
+      (is (seq (:ask (give w q)))))))
 
 (deftest a-flood-is-bounded
   (let [w (world)
         asked (reduce + (for [i (range 1000)] (count (:ask (give w (asks (str "a" i ".local") record/a))))))]
     (is (= 64 asked))))
+
+(deftest what-is-kept-is-bounded
+  (let [w (world)
+        a (give w (asks "a.local" record/a))]
+    (give w (says a 0 [(server-a "a.vanya" "10.0.0.5" 60)]))
+    (doseq [i (range 1500)] (give w (says (give w (asks (str "n" i ".local") record/a)) 3 [])))
+    (is (= 1000 (count (get-in @w [:machine :proxy/kept]))))
+    (until! w 2000)
+    (let [effects (merge-with into (give w (asks "a.local" record/a)) (until! w 2500))]
+      (is (nil? (:ask effects)) "What is true is kept when others ask for what is not.")
+      (is (= [57] (map :mdns/ttl (said effects)))))
+    (let [b (give w (asks "b.local" record/a))]
+      (is (seq (said (merge-with into (give w (says b 0 [(server-a "b.vanya" "10.0.0.6" 60)])) (until! w 3000))))))))
+
+(deftest what-is-about-to-end-is-no-goodbye
+  (let [w (world), asked (give w (asks "a.local" record/a))]
+    (is (= [1] (map :mdns/ttl (said (merge-with into (give w (says asked 0 [(server-a "a.vanya" "10.0.0.5" 0)])) (until! w 500))))))))
+
+(deftest an-answer-that-was-cut
+  (let [w (world), asked (give w (asks "a.local" record/a))]
+    (is (= [{:effect/type :cut :cut/name (n "a.local")}]
+           (:cut (give w (assoc-in (says asked 0 []) [:reply/message :message/truncated?] true)))))))
+
+(deftest a-legacy-asker-waits-for-all
+  (let [w (world)
+        asked (give w (asks "a.local" record/any :packet/port 4000))
+        [four six] (map (fn [m] {:ask [m]}) (sort-by (comp :mdns/type first :message/questions :ask/message) (:ask asked)))]
+    (is (nil? (:send (give w (says four 0 [(server-a "a.vanya" "10.0.0.5" 60)])))))
+    (is (= 2 (count (said (give w (says six 0 [(server-a "a.vanya" "fd00::5" 60)]))))))
+    (testing "or until the rest is given up"
+      (until! w 61000)
+      (let [asked (give w (asks "a.local" record/any :packet/port 4000))
+            four  {:ask [(first (sort-by (comp :mdns/type first :message/questions :ask/message) (:ask asked)))]}]
+        (give w (says four 0 [(server-a "a.vanya" "10.0.0.5" 60)]))
+        (is (= ["10.0.0.5"] (map record/ip (said (until! w 70000)))))))))
 
 (deftest legacy-askers
   (let [w (world), asked (give w (asks "a.local" record/a :packet/port 4000))

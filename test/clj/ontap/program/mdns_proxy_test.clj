@@ -9,6 +9,7 @@
             [ontap.harness.mdns :as mdns]
             [ontap.harness.netns :as netns]
             [ontap.harness.tinydns :as tinydns]
+            [ontap.harness.zone :as zone]
             [ontap.testing :as t]))
 
 (set! *warn-on-reflection* true)
@@ -74,6 +75,8 @@
   (mdns/needs-command! "w3m" "w3m")
   (mdns/needs-command! "curl" "curl")
   (mdns/with-lan [lan]
+    ;; else its port says to have the address of host0, too, and dig's queries may come in there
+    (zone/sysctl! {:pid (:host lan)} "net.ipv4.conf.all.arp_ignore=1")
     (let [web   (mdns/workload! lan "v0" "arroyocc" 40)
           names (serve-names! lan)
           avahi (mdns/spawn-peer! lan 11 :avahi {:name "laptop"})]
@@ -100,24 +103,27 @@
           (is (= "NOERROR" (:status (legacy lan "old.local" "A")))))
         (testing "a server that is silent is told of once, and when it answers again"
           (lan/end! names "TERM")
-          (dotimes [i 3] (is (= {} (legacy lan (str "new" i ".local") "A"))))
+          (is (= {} (legacy lan "new.local" "A")))
+          (is (= {} (legacy lan "newer.local" "A")))
           (lan/await-line proxy #"^ontap: warning: the DNS server does not answer" 20)
           (is (= "NOERROR" (:status (legacy lan "old.local" "A"))) "What is known is still told.")
           (serve-names! lan)
           (is (= [["arroyocc.local." 1 "A" "10.77.0.40"]] (:answers (legacy lan "arroyocc.local" "A"))))
           (lan/await-line proxy #"^ontap: the DNS server answers again" 5))
         (is (= 0 (lan/end! proxy "TERM")))
-        (is (= 1 (count (filter #(str/includes? % "does not answer") (concat @(:seen proxy) (filter string? (:lines proxy)))))))
-        (is (= {} (legacy lan "old.local" "A")))))))
+        (is (= 1 (count (re-seq #"does not answer" (lan/said proxy)))))))))
 
 (deftest ^{:jdk :floor} mistakes-of-a-proxy
   (lan/needs-root!)
   (lan/with-lan [lan]
-    (doseq [[words sentence] {["--domain" "vanya"] "needs --to"
-                              ["--to" "[::1]:53"] "needs --domain"
-                              ["--to" "[::1]:53" "--domain" "vanya" "--link" "nosuch"] "there is no link nosuch"}
+    (doseq [[words status sentence] [[["--domain" "vanya"] 100 "needs --to"]
+                                     [["--to" "[::1]:53"] 100 "needs --domain"]
+                                     [["--to" "dns" "--domain" "vanya"] 100 "is no address of a server"]
+                                     [["--to" "[fe80::1]:53" "--domain" "vanya"] 100 "needs its link"]
+                                     [["--to" "10.99.0.1" "--domain" "vanya"] 111 "unable to reach the DNS server 10.99.0.1"]
+                                     [["--to" "[::1]:53" "--domain" "vanya" "--link" "nosuch"] 111 "there is no link nosuch"]]
             :let [{:keys [exit out err]} (apply lan/ontap lan "mdns-proxy" words)]]
-      (is (= (if (str/includes? sentence "link") 111 100) exit) (pr-str words))
+      (is (= status exit) (pr-str words err))
       (is (= "" out))
       (is (= 1 (count (str/split-lines err))) err)
       (is (str/includes? err sentence) err))))
