@@ -15,9 +15,9 @@
   64)
 
 (def ^:private largest
-  "Bytes of a message: what an Ethernet frame takes behind the headers of IPv6 and UDP (RFC 6762
-  section 17)."
-  1452)
+  "Bytes of a message: what every link with IPv6 carries behind the headers, in one piece (RFC 6762 section 17; RFC 8200
+  section 5)."
+  1232)
 
 (defn now-ms "The clock of all machines: whole ms of CLOCK_BOOTTIME." [] (quot (Clock/boottimeNanos) 1000000))
 

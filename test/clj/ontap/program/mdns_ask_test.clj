@@ -64,14 +64,14 @@
           (is (= 0 exit))
           (is (contains? (set lines) "10.77.0.40"))))
       (testing "services"
-        (let [[exit [head & rows]] (ask here "browse" "--timeout" "1.5")
+        (let [[exit [head & rows]] (ask here "browse" "--timeout" "4")
               rows (mapv #(str/replace % #" +" " ") rows)]
           (is (= 0 exit))
           (is (= "TYPE NAME HOST PORT LINK ADDRESSES TEXT" (str/replace head #" +" " ")))
           (is (= 3 (count rows)) (pr-str rows))
           (is (some #(re-matches #"_http\._tcp Anna's wiki web\.local 80 eth0 10\.77\.0\.40 .*fd77::40.* path=/x" %) rows) (pr-str rows))
           (is (some #(re-find #"^_ipp\._tcp Printer laptop\.local 631 eth0 10\.77\.0\.11 " %) rows) (pr-str rows)))
-        (let [[exit [row & more]] (data here "browse" "http" "--timeout" "1")]
+        (let [[exit [row & more]] (data here "browse" "http" "--timeout" "3")]
           (is (= 0 exit))
           (is (nil? more))
           (is (= {:service/type "_http._tcp" :service/instance "Anna's wiki" :service/host "web.local" :service/port 80
