@@ -130,7 +130,9 @@
         d (mdns-name/of-text (or domain ""))]
     (cond
       (nil? domain) (throw (usage-error "`ontap mdns-proxy` needs --domain NAME, in which the server knows the names"))
-      (nil? d)      (throw (usage-error (str "--domain " (mistake/shown domain) " is no name of a domain"))))
+      (nil? d)      (throw (usage-error (str "--domain " (mistake/shown domain) " is no name of a domain")))
+      (mdns-name/below? d mdns-name/local)
+      (throw (usage-error "--domain is what the DNS server calls the domain; local is what the link calls it")))
     (let [server (server to)]
       ((requiring-resolve 'ontap.ops.mdns-proxy/serve!)
        {:to server :domain d :links link :env env

@@ -122,7 +122,7 @@
     :options [] :run 'ontap.cli.lend/release}
    {:name "zone" :args "[FILE]" :arity [0 1]
     :doc "Give every address a name: answer DNS, write tinydns data"
-    :about ["Follows the addresses of all links in all network namespaces, and answers for them: NAME.wan.DOMAIN global addresses, NAME.lan.DOMAIN private ones, NAME.DOMAIN whichever suits the asker, NAME.local link-local ones. A link's name is its alias."
+    :about ["Follows the addresses of all links in all network namespaces, and answers for them: NAME.wan.DOMAIN global addresses, NAME.lan.DOMAIN private ones, NAME.DOMAIN whichever suits the asker, NAME.local link-local ones; with --mdns it tells whoever asks LINK for NAME.local all that are good there. A link's name is its alias."
             "ADDRESS:PORT is [::]:53 or 0.0.0.0:53, say. LINK is one of this machine's own on the LAN, such as the host-link of ontapd; not the port that others stand on, whom what is sent there does not reach. --all-namespaces follows all of /run/netns, and of any process there is at the start."
             "Takes its sockets as root, and then runs as a user of its own (ontap, where there is one, else nobody) with CAP_NET_ADMIN and CAP_NET_BROADCAST. FILE has a :zone; without one, --domain and --listen say enough."]
     :options [["-d" "--domain DOMAIN" "The domain that the names are in"]

@@ -30,7 +30,9 @@
   [inventory names]
   (let [there (map :link/name (links-of inventory))]
     (if (seq names)
-      (do (when-let [missing (first (remove (set there) names))]
+      (do (when (some #{"lo"} names)
+            (throw (process/exit 100 "lo has nobody who could be asked; --link is for a link such as eth0")))
+          (when-let [missing (first (remove (set there) names))]
             (throw (process/exit 111 (str "there is no link " missing "; there are: " (str/join ", " (remove #{"lo"} there))))))
           (vec (distinct names)))
       (or (not-empty (mapv :link/name (filter #(speaks? inventory %) (links-of inventory))))
@@ -52,7 +54,7 @@
   (let [before @seen, after (presence/presence @known place)]
     (when (not= (:presence/at before) (:presence/at after))
       (mdns-io/close! loop @sockets)
-      (vreset! sockets (if after (mdns-io/open (second (:presence/at after)) [:ipv4 :ipv6] "ask it, instead of us") {}))
+      (vreset! sockets (if after (mdns-io/open (second (:presence/at after)) [:ipv4 :ipv6] "ask by its own commands") {}))
       (mdns-io/listen! loop @sockets
                        (fn [datagram]
                          (when-let [event (mdns-io/packet datagram interest senders

@@ -107,10 +107,13 @@
       (let [{:keys [^Fd pidfd pid] :as made} (spawn! child links)]
         (vreset! running made)
         (.add loop pidfd EventLoop/EPOLLIN (reify EventLoop$Handler (ready [_ _] (ended! child))))
-        (run! #(zone-link/begin-ipv4! (engine) env % pid) links)))
+        (doseq [link links]
+          (try (zone-link/begin-ipv4! (engine) env link pid)
+               (catch Exception e
+                 (note :error nil (str "no IPv4 address for mdns0 on " (:port link) ": " (ex-message e))))))))
     (catch Exception e
       (note :error nil (str "unable to start the zone: " (ex-message e)))
-      (when-not @running (try-again! child)))
+      (try-again! child))
     (finally
       (run! zone-link/close! links))))
 

@@ -186,8 +186,12 @@
   "The link on `port` whose namespace is behind descriptor `number`, which whoever started this process left open; or nil."
   [port number]
   (when (some #{number} (inherited/numbers))
-    (let [net (Fd/own (int number) (str "namespace of " link-name " on " port))]
-      (NsThread/call "ontap-mdns-link" #(with-open [host (Rtnl/open)] (look-inside host port net))))))
+    (let [net  (Fd/own (int number) (str "namespace of " link-name " on " port))
+          link (try (NsThread/call "ontap-mdns-link" #(with-open [host (Rtnl/open)] (look-inside host port net)))
+                    (catch Throwable t (.close net) (throw t)))]
+      ;; else the namespace would be kept for nothing
+      (when-not link (.close net))
+      link)))
 
 (defn- why-no-ipv4 [{:port/keys [name]}]
   (str link-name " on " name " gets no IPv4 address, and answers by IPv6 alone: nobody would renew its lease; start `ontapd "

@@ -28,7 +28,8 @@
   [{:keys [note changed!] :as it} {:keys [place] :as speaker} effect]
   (case (:effect/type effect)
     :send    (mdns-io/send! @(:sockets speaker) effect)
-    :renamed (do (note :warning (renamed-text place effect)) (changed!))
+    :renamed (do (note (if (= (:host/label effect) (:host/name effect)) :info :warning) (renamed-text place effect))
+                 (changed!))
     :note    (note (:note/level effect) (str (:note/text effect) " on " (:place/name place)))))
 
 (defn- step! [{:keys [loop ^SplittableRandom random] :as it} {:keys [machine timer] :as speaker} event]
@@ -182,6 +183,8 @@
         (run! #(listen! it %) (:speakers it))
         (flowed! it)
         (vreset! (:running? it) true)
+        (doseq [{:keys [place presence]} (:speakers it) :when (nil? @presence)]
+          (note :warning (str "no multicast DNS on " (:place/name place) ": there is no such link yet; it begins when there is")))
         it))))
 
 (defn again!
