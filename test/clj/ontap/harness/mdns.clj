@@ -10,6 +10,7 @@
             [ontap.harness.dhcp :as dhcp]
             [ontap.harness.lan :as lan]
             [ontap.harness.netns :as netns]
+            [ontap.harness.process :as process]
             [ontap.harness.zone :as zone]
             [ontap.testing :as testing])
   (:import (java.io File)
@@ -74,6 +75,16 @@
   [lan]
   (second (re-find #"link/ether (\S+)" (lan/sh! lan :host "ip" "link" "show" "dev" "host0"))))
 
+(defn end-buses!
+  "Ends the message buses of the peers of `lan` that are there still."
+  [lan]
+  (doseq [^File file (.listFiles (io/file (:dir lan)))
+          :let [pid-file (io/file file "bus.pid")]
+          :when (.exists pid-file)]
+    (when-let [pid (parse-long (str/trim (slurp pid-file)))]
+      (when (some #(str/includes? % (.getPath file)) (process/command pid))
+        (testing/run {} "kill" (str pid))))))
+
 (defmacro with-lan
   "Runs the body with `lan` bound to a LAN in which `zone/workload!`, `zone!`, `host!` and `peer!` can be used."
   [[lan] & body]
@@ -87,6 +98,7 @@
                ;; as long as their networks are there
                (doseq [up# @(:supervisors ~lan) :when (.isAlive ^Process (:process up#))]
                  (try (lan/end! up# "TERM") (catch clojure.lang.ExceptionInfo _# nil)))
+               (end-buses! ~lan)
                (run! netns/end! @(:holders-of-names ~lan))))))))
 
 (defn host!

@@ -8,7 +8,7 @@
 //   services             what bonjour-service has found: [{"name" "host" "port" "txt" "addresses"}]
 //   published            which of its services are published: ["Name", …]
 //
-// usage: node peer.js MODULES ADDRESS NAME TYPE [TYPE PORT INSTANCE]…    TYPE, as http, is what it looks for
+// usage: node peer.js MODULES ADDRESS NAME TYPE [TYPE PORT INSTANCE]…    TYPE, as http, is what it looks for; -: nothing
 // MODULES is the folder node_modules; it publishes the services, on the host NAME.local. It says `ready` first.
 'use strict'
 const path = require('path')
@@ -53,7 +53,7 @@ function ask (name, tries) {
   mdns.query({ questions: ['A', 'AAAA'].map(type => ({ name, type })) })
 }
 
-const browser = bonjour.find({ type: wanted })
+const browser = wanted === '-' ? { update () {}, services: [] } : bonjour.find({ type: wanted })
 const services = []
 for (let i = 0; i + 2 < offers.length; i += 3) {
   services.push(bonjour.publish({ type: offers[i], port: +offers[i + 1], name: offers[i + 2], host: host + '.local' }))
