@@ -149,7 +149,7 @@
         (t/wait-for "resolved to be mail and a number" 15000 #(re-matches #"mail\d+" (mdns/host-name resolved)))
         (t/wait-for "jmdns to publish scan (2)" 15000 #(= #{"scan (2)"} (mdns/published jmdns)))
         ;; Its probes propose nothing, so they are answered as any query: not within a second of the last answer. Looking for
-        ;; services it would get one just before, in which it does not look for its name.
+        ;; services it would get one just before it probes.
         (let [npm (mdns/spawn-peer! lan (number :npm) :npm (assoc (theirs :npm) :looks-for "-"))]
           (lan/await-line npm #"^ready$" 60)
           (lan/await-line npm #"Service name is already in use on the network" 15)
