@@ -107,7 +107,7 @@
   [{:keys [loop] :as it} {:keys [place sockets tried] :as speaker} {:presence/keys [at families]}]
   (let [missing (into #{} (remove @sockets) families)]
     (when (and (:place/link place) (seq (remove @tried missing)))
-      (let [more (select-keys (had it speaker (second at) missing) missing)]
+      (let [more (had it speaker (second at) missing)]
         (vswap! sockets merge more)
         (mdns-io/listen! loop more #(heard! it speaker %))))
     (vreset! tried missing)))

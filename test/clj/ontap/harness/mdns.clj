@@ -315,6 +315,11 @@
       :resolved (or (said #"changing published hostname from '.*' to '(.*)'") (:name terms))
       :jmdns    (str/replace (first (obey peer "name")) #"\.local\.$" ""))))
 
+(defn await-quiet
+  "Blocks until the npm peer `asker` has heard no response for `ms`."
+  [asker ms]
+  (obey asker (str "quiet " ms)))
+
 (defn published
   "The instances that a peer publishes: of :npm and :jmdns."
   [{:keys [kind] :as peer}]

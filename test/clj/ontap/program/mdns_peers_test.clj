@@ -149,8 +149,8 @@
         (t/wait-for "resolved to be mail and a number" 15000 #(re-matches #"mail\d+" (mdns/host-name resolved)))
         (t/wait-for "jmdns to publish scan (2)" 15000 #(= #{"scan (2)"} (mdns/published jmdns)))
         ;; Its probes propose nothing, so they are answered as any query: not within a second of the last answer, which it did not
-        ;; hear. That second has to pass, for which there is no event; nor does it look for services, which would bring one.
-        (Thread/sleep 3000)
+        ;; hear. Nor does it look for services, which would bring one.
+        (mdns/await-quiet asker 1500)
         (let [npm (mdns/spawn-peer! lan (number :npm) :npm (assoc (theirs :npm) :looks-for "-"))]
           (lan/await-line npm #"^ready$" 60)
           (lan/await-line npm #"Service name is already in use on the network" 15)

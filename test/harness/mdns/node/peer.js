@@ -6,6 +6,7 @@
 //   addresses NAME       asks for A and AAAA of it, for 2.5 s at most: ["10.0.0.5", …]
 //   known NAME           the addresses of it that were heard and not taken back, without asking
 //   services             what bonjour-service has found: [{"name" "host" "port" "txt" "addresses"}]
+//   quiet MS             answers once nobody has said anything for so long: true
 //   published            which of its services are published: ["Name", …]
 //
 // usage: node peer.js MODULES ADDRESS NAME TYPE [TYPE PORT INSTANCE]…    TYPE, as http, is what it looks for; -: nothing
@@ -26,6 +27,14 @@ const bonjour = new Bonjour(where, error => console.log('error ' + error))
 const heard = bonjour.server.mdns
 const emit = heard.emit.bind(heard)
 heard.emit = (what, ...rest) => (what === 'response' ? setTimeout(() => emit(what, ...rest), 5) && true : emit(what, ...rest))
+
+let lastHeard = Date.now()
+mdns.on('response', () => { lastHeard = Date.now() })
+function quiet (ms) {
+  const left = lastHeard + ms - Date.now()
+  if (left <= 0) answer(true)
+  else setTimeout(() => quiet(ms), left)
+}
 
 const known = new Map() // name -> Set of addresses
 mdns.on('response', ({ answers, additionals }) => {
@@ -67,6 +76,7 @@ for (let i = 0; i + 2 < offers.length; i += 3) {
 
 const commands = {
   addresses: name => ask(name, 2),
+  quiet: ms => quiet(+ms),
   known: name => answer(addresses(name)),
   services: () => {
     browser.update()
